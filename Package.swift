@@ -1,0 +1,96 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Code that runs inside a plugin: Embedded Swift, with no runtime and no metadata, so that dlclose() really unmaps.
+let embedded: [SwiftSetting] = [
+  .enableExperimentalFeature("Embedded"),
+  .enableExperimentalFeature("Lifetimes"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// Code of the host.
+let host: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// Strict memory safety stays off in tests: the expansion of `#expect` warns under it.
+let test: [SwiftSetting] = []
+
+/// What a plugin may be linked with: its exported symbols are a reviewed list, and anything undefined that is not the
+/// host's is the inspector's to find.
+let pluginLinker: [LinkerSetting] = [
+  .unsafeFlags([
+    "-use-ld=lld",
+    "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/exports.map",
+    "-Xlinker", "--build-id=sha1",
+    "-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now",
+  ])
+]
+
+/// One protocol: a folder under `Plugins`, and the shared object `lib<name>.so` made of it.
+func plugin(_ folder: String) -> Target {
+  .target(
+    name: "\(folder)Plugin", dependencies: ["NetISRPlugin"], path: "Plugins/\(folder)",
+    swiftSettings: embedded, linkerSettings: pluginLinker)
+}
+
+let package = Package(
+  name: "netisr",
+  products: [
+    .library(name: "ether", type: .dynamic, targets: ["EtherPlugin"]),
+    .library(name: "ip", type: .dynamic, targets: ["IPPlugin"]),
+    .library(name: "ip6", type: .dynamic, targets: ["IP6Plugin"]),
+    .library(name: "arp", type: .dynamic, targets: ["ARPPlugin"]),
+    .library(name: "igmp", type: .dynamic, targets: ["IGMPPlugin"]),
+    .library(name: "natm", type: .dynamic, targets: ["NATMPlugin"]),
+    .library(name: "route", type: .dynamic, targets: ["RoutePlugin"]),
+    .library(name: "epair", type: .dynamic, targets: ["EPairPlugin"]),
+    .library(name: "null", type: .dynamic, targets: ["CNullPlugin"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+  ],
+  targets: [
+    // The contract, and what host and plugins are made of.
+    .target(name: "CNetISR"),
+    .target(name: "CNetISRHost", dependencies: ["CNetISR"]),
+    .target(name: "NetISRPlugin", dependencies: ["CNetISR"], swiftSettings: embedded),
+    .target(
+      name: "NetISR", dependencies: ["CNetISR", "CNetISRHost"], exclude: ["exports.dynlist"], swiftSettings: host,
+      linkerSettings: [
+        .unsafeFlags([
+          "-use-ld=lld",
+          "-Xlinker", "--dynamic-list=\(Context.packageDirectory)/Sources/NetISR/exports.dynlist",
+        ])
+      ]),
+
+    // Libraries of the system.
+    .systemLibrary(name: "CLibELF", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
+    .systemLibrary(name: "CLibPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+
+    // The host.
+    .target(name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD"], swiftSettings: host),
+    .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap"], swiftSettings: host),
+    .target(
+      name: "PluginHost",
+      dependencies: ["NetISR", "PluginInspector", "CNetISRHost", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: host),
+
+    // The protocols.
+    plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
+    plugin("EPair"),
+    .target(name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull", linkerSettings: pluginLinker),
+
+    // Tests, through the real thing.
+    .target(name: "TestSupport", dependencies: ["NetISR", "CNetISR"], path: "Tests/TestSupport", swiftSettings: test),
+    .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "PluginInspectorTests", dependencies: ["PluginInspector", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "PacketIOTests", dependencies: ["PacketIO", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "TestSupport"], swiftSettings: test),
+    .testTarget(
+      name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
+  ]
+)

@@ -1,0 +1,80 @@
+/*
+ * ifnet.h - network interfaces as plugins see them.
+ *
+ * The host makes and owns every struct ifnet.  Plugins read it; they change
+ * nothing in it, and reach it through a packet's rcvif or by its index.  An
+ * interface outlives every packet that came in by it.
+ */
+#ifndef _IFNET_H_
+#define _IFNET_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mbuf;
+
+#define IFNAMSIZ_MAX 32
+
+/* if_type, after the IANA ifType numbers */
+#define IFT_OTHER 1
+#define IFT_ETHER 6
+#define IFT_LOOP 24
+#define IFT_ATM 37
+#define IFT_NETLINK 250 /* private: rtnetlink messages */
+#define IFT_EPAIR 251   /* private: one end of a pair inside the host */
+
+/* if_flags */
+#define IFF_UP 0x0001u
+#define IFF_MONITOR 0x0002u /* only listens: every destination counts as local, */
+                            /* nothing is answered or forwarded (captures) */
+
+struct ifnet_addr {
+	uint8_t ia_family; /* 4 or 6 */
+	uint8_t ia_prefixlen;
+	uint8_t ia_spare[2];
+	uint8_t ia_addr[16]; /* network order; the first 4 bytes for family 4 */
+};
+#define IFNET_MAXADDRS 16
+
+struct ifnet {
+	uint32_t if_index; /* from 1; never used again while the host runs */
+	uint32_t if_vnet;
+	uint32_t if_type;
+	uint32_t if_flags;
+	uint32_t if_mtu;   /* bytes */
+	uint32_t if_clock; /* 0: the host's clock; others: one capture's own clock each */
+	uint8_t if_lladdr[8];
+	uint32_t if_lladdrlen; /* bytes, 0 to 8 */
+	uint32_t if_addrcount;
+	struct ifnet_addr if_addrs[IFNET_MAXADDRS];
+	char if_xname[IFNAMSIZ_MAX];
+	struct ifnet *if_peer; /* the other end of a pair, or NULL */
+	uint64_t if_spare[4];
+	void *if_softc; /* private to the host */
+};
+
+/* The interface with that index, or NULL.  [any thread] */
+struct ifnet *ifnet_byindex(uint32_t index);
+/* The highest index in use.  [any thread] */
+uint32_t ifnet_maxindex(void);
+
+/*
+ * Gives a packet to the interface for output.  [any thread] Consumes m.
+ * ENOBUFS: its send queue is full; ENXIO: it can't send (captures); ENETDOWN.
+ */
+int if_transmit(struct ifnet *ifp, struct mbuf *m);
+/*
+ * Tries again to send what waits in the send queue of an interface whose
+ * output was held up.  [handler] Returns how many packets it moved.
+ */
+unsigned int if_start(struct ifnet *ifp);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* !_IFNET_H_ */

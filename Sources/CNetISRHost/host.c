@@ -1,0 +1,61 @@
+#define _GNU_SOURCE
+#include "CNetISRHost.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Thread_local void *netisr_host_self;
+
+static int
+membarrier(int command)
+{
+	return (syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : errno);
+}
+
+int
+netisr_host_membarrier(void)
+{
+	int error = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+
+	if (error == EPERM) {
+		/* The first call of the process: the kernel wants to be told once. */
+		error = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+		if (error == 0)
+			error = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+	}
+	return (error);
+}
+
+int
+netisr_host_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return (fd >= 0 ? fd : -errno);
+}
+
+int
+netisr_host_memfd_seal(int fd)
+{
+	int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+	return (fcntl(fd, F_ADD_SEALS, seals) == 0 ? 0 : errno);
+}
+
+int
+netisr_host_pin_thread(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu >= CPU_SETSIZE)
+		return (EINVAL);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return (pthread_setaffinity_np(pthread_self(), sizeof(set), &set));
+}

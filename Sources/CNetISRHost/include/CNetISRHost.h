@@ -1,0 +1,67 @@
+/*
+ * CNetISRHost.h - the few things of the host that Swift has no words for:
+ * a thread-local pointer, barriers, and system calls without a libc wrapper.
+ * Plugins never see this header.
+ */
+#ifndef _CNETISRHOST_H_
+#define _CNETISRHOST_H_
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The calling thread's record, or NULL before it was attached to an engine. */
+extern _Thread_local void *netisr_host_self;
+
+static inline void *
+netisr_host_get_self(void)
+{
+	return netisr_host_self;
+}
+
+static inline void
+netisr_host_set_self(void *self)
+{
+	netisr_host_self = self;
+}
+
+/* Keeps the compiler, not the CPU, from moving memory accesses across. */
+static inline void
+netisr_host_compiler_barrier(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void
+netisr_host_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/*
+ * Makes every running thread of this process execute a full memory barrier
+ * before it returns (membarrier(2), private expedited).  The writer's half of
+ * an asymmetric pair: the readers' half is a compiler barrier.
+ * Returns 0 or an errno value.
+ */
+int netisr_host_membarrier(void);
+
+/* memfd_create(2) with MFD_CLOEXEC | MFD_ALLOW_SEALING: a descriptor, or -errno. */
+int netisr_host_memfd(const char *name);
+/* Seals it against every change: 0 or an errno value. */
+int netisr_host_memfd_seal(int fd);
+
+/* Pins the calling thread to one CPU: 0 or an errno value. */
+int netisr_host_pin_thread(unsigned int cpu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* !_CNETISRHOST_H_ */
