@@ -82,7 +82,9 @@ let package = Package(
     // The protocols.
     plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
     plugin("EPair"),
-    .target(name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull", linkerSettings: pluginLinker),
+    .target(name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull",
+      // Without the Swift start-up object, which would want a Swift runtime in the host.
+      linkerSettings: pluginLinker + [.unsafeFlags(["-nostartfiles"])]),
 
     // Tests, through the real thing.
     .target(name: "TestSupport", dependencies: ["NetISR", "CNetISR"], path: "Tests/TestSupport", swiftSettings: test),
