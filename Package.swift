@@ -83,8 +83,8 @@ let package = Package(
     plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
     plugin("EPair"),
     .target(name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull",
-      // Without the Swift start-up object, which would want a Swift runtime in the host.
-      linkerSettings: pluginLinker + [.unsafeFlags(["-nostartfiles"])]),
+      // Linked as the Embedded plugins are: without the Swift runtime.
+      linkerSettings: pluginLinker + [.unsafeFlags(["-enable-experimental-feature", "Embedded"])]),
 
     // Tests, through the real thing.
     .target(name: "TestSupport", dependencies: ["NetISR", "CNetISR"], path: "Tests/TestSupport", swiftSettings: test),
