@@ -1,0 +1,4 @@
+/// Stub.
+final class CounterRegistry: Sendable {
+  static let capacity = 4096
+}

@@ -1,0 +1,3 @@
+/// Stub.
+struct TrafficCounters: ~Copyable {
+}

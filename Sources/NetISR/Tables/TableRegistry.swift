@@ -1,0 +1,3 @@
+/// Stub.
+final class TableRegistry: Sendable {
+}

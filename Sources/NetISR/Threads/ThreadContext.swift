@@ -1,0 +1,59 @@
+import CNetISRHost
+import Synchronization
+
+/// What the engine keeps for each thread that calls it: the thread's place in the grace-period protocol, its cache of
+/// mbufs, its copy of every counter, and the statistics of the packets it dispatches.
+///
+/// Written by its own thread only; atomics in it are read by others. It is reached through one thread-local pointer,
+/// and lives until the engine ends, so that what a finished thread counted stays counted; a new thread takes over the
+/// record of a finished one.
+@safe
+struct ThreadContext: ~Copyable {
+  /// 0 outside of plugin code, otherwise the global epoch at which the thread entered. See `GracePeriod`.
+  let epoch = Atomic<UInt64>(0)
+
+  /// How many calls of plugin code are on this thread's stack.
+  var depth = 0
+
+  /// The CPU (from 0) on which this thread counts as running, for hybrid dispatch and direct dispatch's statistics.
+  var cpu: UInt32 = 0
+
+  /// While the thread runs a plugin's registration function: on whose behalf counters and tables are made.
+  var registering: PluginIdentity? = nil
+
+  /// The engine that the thread belongs to. It outlives the record.
+  unowned(unsafe) let engine: Engine
+
+  /// This thread's free mbufs.
+  var mbufs: MbufCache
+
+  /// This thread's copies of the counters, indexed by `counter_t`: `CounterRegistry.capacity` words.
+  let counters: UnsafeMutablePointer<Atomic<UInt64>>
+
+  /// What this thread received, handled and dropped.
+  let traffic: UnsafeMutablePointer<TrafficCounters>
+
+  /// The calling thread's record. A thread that was never attached is attached to `Engine.default`; nil when there is
+  /// none.
+  @inline(__always)
+  static var current: UnsafeMutablePointer<ThreadContext>? {
+    if let own = unsafe netisr_host_get_self() {
+      return unsafe own.assumingMemoryBound(to: ThreadContext.self)
+    }
+    return unsafe Engine.default?.attachCurrentThread()
+  }
+}
+
+/// Who owns counters and tables: a plugin's name, and the version of its state.
+public struct PluginIdentity: Sendable, Hashable {
+  /// The name in the plugin's ABI note.
+  public var name: String
+  /// The state version in the plugin's ABI note.
+  public var stateVersion: UInt32
+
+  /// Makes an identity.
+  public init(name: String, stateVersion: UInt32) {
+    self.name = name
+    self.stateVersion = stateVersion
+  }
+}

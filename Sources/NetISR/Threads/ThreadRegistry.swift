@@ -1,0 +1,87 @@
+import CNetISRHost
+import Glibc
+import Synchronization
+
+/// The records of all threads that ever called an engine: made on the first call, given back when the thread ends.
+///
+/// | operation | exclusion |
+/// |---|---|
+/// | attach, detach | the lock |
+/// | forEach | none: records are only ever added, and never freed before the engine |
+@safe
+final class ThreadRegistry: @unchecked Sendable {
+  /// More threads than any host runs; a record costs 40 KiB, mostly counters.
+  static let capacity = 512
+
+  private let records: UnsafeMutablePointer<UnsafeMutablePointer<ThreadContext>>
+  private let count = Atomic<Int>(0)
+  private var finished: [UnsafeMutablePointer<ThreadContext>] = unsafe []
+  private let lock = Lock()
+
+  init() {
+    unsafe records = .allocate(capacity: Self.capacity)
+  }
+
+  deinit {
+    for index in 0..<count.load(ordering: .acquiring) {
+      let record = unsafe records[index]
+      unsafe record.pointee.counters.deallocate()
+      unsafe record.pointee.traffic.deallocate()
+      unsafe record.deinitialize(count: 1)
+      unsafe free_aligned(record)
+    }
+    unsafe records.deallocate()
+  }
+
+  /// A record for the calling thread: a finished thread's, or a new one.
+  func acquire(for engine: Engine) -> UnsafeMutablePointer<ThreadContext> {
+    unsafe lock.withLock {
+      if let reused = unsafe finished.popLast() {
+        unsafe reused.pointee.cpu = 0
+        return unsafe reused
+      }
+      let index = count.load(ordering: .relaxed)
+      precondition(index < Self.capacity, "netisr: more than \(Self.capacity) threads use one engine")
+      let record = unsafe allocate_aligned(ThreadContext.self)
+      let counters = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: CounterRegistry.capacity)
+      for word in 0..<CounterRegistry.capacity {
+        unsafe (counters + word).initialize(to: Atomic(0))
+      }
+      let traffic = unsafe allocate_aligned(TrafficCounters.self)
+      unsafe traffic.initialize(to: TrafficCounters())
+      unsafe record.initialize(
+        to: ThreadContext(
+          engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters, traffic: traffic))
+      unsafe records[index] = record
+      // Release: pairs with the acquire in `forEach`, which then sees an initialised record.
+      count.store(index + 1, ordering: .releasing)
+      return unsafe record
+    }
+  }
+
+  /// Gives back a record whose thread has left every handler.
+  func release(_ record: UnsafeMutablePointer<ThreadContext>) {
+    unsafe record.pointee.mbufs.flush()
+    lock.withLock { unsafe finished.append(record) }
+  }
+
+  /// Visits every record, also those of finished threads.
+  func forEach(_ body: (UnsafeMutablePointer<ThreadContext>) -> Void) {
+    for index in 0..<count.load(ordering: .acquiring) {
+      unsafe body(records[index])
+    }
+  }
+}
+
+/// Memory for one value that shares no pair of cache lines with anything else.
+func allocate_aligned<T: ~Copyable>(_ type: T.Type) -> UnsafeMutablePointer<T> {
+  let alignment = 128
+  let size = (MemoryLayout<T>.stride + alignment - 1) / alignment * alignment
+  let raw = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: alignment)
+  return unsafe raw.bindMemory(to: type, capacity: 1)
+}
+
+/// Frees what `allocate_aligned` made.
+func free_aligned<T: ~Copyable>(_ pointer: UnsafeMutablePointer<T>) {
+  unsafe UnsafeMutableRawPointer(pointer).deallocate()
+}
