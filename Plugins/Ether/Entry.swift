@@ -1,0 +1,22 @@
+import NetISRPlugin
+
+@section(".note.netisr") @used
+let abiNote: ABINote = (
+  7, 52, 1, [0x4e, 0x65, 0x74, 0x49, 0x53, 0x52, 0, 0],
+  magic: 0x4e49_5352, size: 52, abiMajor: 1, abiMinor: 0, handlerSize: 104, mbufSize: 256,
+  proto: 5, stateVersion: 1, flags: 0, pluginVersion: 100,
+  name: [0x65, 0x74, 0x68, 0x65, 0x72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "ether"
+)
+
+@c @implementation
+public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
+  register { () throws(Errno) in
+    unsafe counters = try EtherCounters(defining: ())
+    unsafe nhp.pointee.serve(
+      "ether", number: NETISR_ETHER, policy: NETISR_POLICY_SOURCE, dispatch: NETISR_DISPATCH_DIRECT
+    ) { m in
+      guard let m = unsafe m else { return }
+      unsafe etherInput(Packet(adopting: m))
+    }
+  }
+}
