@@ -36,7 +36,7 @@ PIN(struct pkthdr, csum_data, 28);
 PIN(struct pkthdr, ether_vtag, 30);
 PIN(struct pkthdr, wirelen, 32);
 PIN(struct pkthdr, rsstype, 36);
-PIN(struct pkthdr, ph_depth, 37);
+PIN(struct pkthdr, ph_cspare, 37);
 PIN(struct pkthdr, ph_loc, 40);
 PIN_SIZE(struct m_ext, 24);
 

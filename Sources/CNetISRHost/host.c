@@ -6,6 +6,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,4 +59,13 @@ netisr_host_pin_thread(unsigned int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	return (pthread_setaffinity_np(pthread_self(), sizeof(set), &set));
+}
+
+void
+netisr_host_name_thread(const char *name)
+{
+	char cut[16] = {0};
+
+	strncpy(cut, name, sizeof(cut) - 1);
+	(void)pthread_setname_np(pthread_self(), cut);
 }

@@ -126,7 +126,7 @@ public struct Interface {
 
   /// Only listens: every destination counts as local, nothing is answered or forwarded.
   @inlinable
-  public var isMonitor: Bool { unsafe ifp.pointee.if_flags & UInt32(IFF_MONITOR) != 0 }
+  public var isMonitor: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_MONITOR) != 0 }
 
   /// The other end of a pair.
   @inlinable

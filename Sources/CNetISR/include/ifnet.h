@@ -28,8 +28,8 @@ struct mbuf;
 #define IFT_EPAIR 251   /* private: one end of a pair inside the host */
 
 /* if_flags */
-#define IFF_UP 0x0001u
-#define IFF_MONITOR 0x0002u /* only listens: every destination counts as local, */
+#define IFNET_UP 0x0001u
+#define IFNET_MONITOR 0x0002u /* only listens: every destination counts as local, */
                             /* nothing is answered or forwarded (captures) */
 
 struct ifnet_addr {

@@ -72,7 +72,7 @@ struct pkthdr {
 	uint16_t ether_vtag; /* outermost VLAN tag, host order, with M_VLANTAG */
 	uint32_t wirelen;    /* bytes on the wire, when more than were captured; else len */
 	uint8_t rsstype;     /* M_HASHTYPE_... */
-	uint8_t ph_depth;    /* encapsulation layers so far; the host bounds it */
+	uint8_t ph_cspare;   /* 0 */
 	uint16_t ph_spare;
 	uint64_t ph_loc[3];  /* private to the protocol that holds the packet */
 };

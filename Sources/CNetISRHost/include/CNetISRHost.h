@@ -60,6 +60,9 @@ int netisr_host_memfd_seal(int fd);
 /* Pins the calling thread to one CPU: 0 or an errno value. */
 int netisr_host_pin_thread(unsigned int cpu);
 
+/* Names the calling thread, as ps(1) shows it; cut to 15 bytes. */
+void netisr_host_name_thread(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

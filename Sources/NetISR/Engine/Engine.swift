@@ -1,41 +1,180 @@
+import CNetISR
 import CNetISRHost
 import Glibc
 import Synchronization
 
 /// One packet dispatch service: its protocols, workstreams, vnets, mbufs, counters and tables.
+///
+/// An engine runs with worker threads (`startWorkers`), or is driven by hand (`runWorker`), which is deterministic. A process
+/// may have several; a thread belongs to the one it was attached to.
+@safe
 public final class Engine: @unchecked Sendable {
-  /// The engine of threads that never said to which one they belong: a plugin's own threads. Set once, by the host.
+  /// The engine of threads that were never attached to one, such as a plugin's own. Set by the host, once, before any
+  /// thread of a plugin can exist.
   nonisolated(unsafe) public static var `default`: Engine?
+
+  /// What is fixed when an engine is made.
+  public struct Configuration: Sendable {
+    /// CPUs that senders may be on; at least 1.
+    public var cpuCount: Int
+    /// Workstreams: -1 one per CPU, 0 one, more than there are CPUs as many as CPUs. (net.isr.maxthreads)
+    public var maxThreads: Int
+    /// Whether worker i is bound to CPU i. (net.isr.bindthreads)
+    public var pinned: Bool
+    /// The global dispatch policy at the start, not `.default`. (net.isr.dispatch)
+    public var dispatch: Dispatch
+    /// The queue limit of protocols that ask for none, in packets. (net.isr.defaultqlimit)
+    public var defaultQueueLimit: Int
+    /// The highest queue limit, in packets. (net.isr.maxqlimit)
+    public var maxQueueLimit: Int
+    /// The bound on all mbufs and clusters together, in bytes.
+    public var mbufLimit: Int
+
+    /// The original's defaults, with one workstream per online CPU.
+    public init(
+      cpuCount: Int = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), maxThreads: Int = -1, pinned: Bool = false,
+      dispatch: Dispatch = .direct, defaultQueueLimit: Int = 256, maxQueueLimit: Int = 10240,
+      mbufLimit: Int = 256 << 20
+    ) {
+      self.cpuCount = max(1, cpuCount)
+      self.maxThreads = maxThreads
+      self.pinned = pinned
+      self.dispatch = dispatch
+      self.defaultQueueLimit = defaultQueueLimit
+      self.maxQueueLimit = maxQueueLimit
+      self.mbufLimit = mbufLimit
+    }
+  }
+
+  /// What the engine was made with; the default queue limit is cut to the maximum.
+  public let configuration: Configuration
+  /// Workstreams, and with worker threads as many threads.
+  public let workerCount: Int
+
+  /// Called with every packet that the engine drops, before it is freed, on the dropping thread. Set it before
+  /// traffic begins.
+  nonisolated(unsafe) public var onDrop: ((UnsafeMutablePointer<mbuf>, DropReason) -> Void)? = nil
+
+  /// Takes the lines that plugins log: level, plugin's name or nil, text. Set it before traffic begins.
+  nonisolated(unsafe) public var onLog: (@Sendable (UInt32, String?, String) -> Void)? = nil
+
+  /// Interfaces by index.
+  public let interfaces = InterfaceRegistry()
 
   let threads = ThreadRegistry()
   let gracePeriod: GracePeriod
   let mbufs: MbufPool
   let counters = CounterRegistry()
   let tables = TableRegistry()
+  let protocols = Protocols()
+  let vnets = Vnets()
+  let globalDispatch: Atomic<UInt32>
+  let workstreams: UnsafeMutablePointer<Workstream>
+  let wakeups: [Wakeup]
 
-  /// Makes an engine.
-  public init() {
+  /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
+  let control = Lock()
+  /// Guards `registrations`; held only for a moment, so that a look at the state never waits for a change.
+  let state = Lock()
+  var registrations: [Registration?] = Array(repeating: nil, count: Protocols.count)
+  var workerThreads: [Thread] = []
+
+  /// Makes an engine without protocols and without worker threads.
+  public init(_ configuration: Configuration = Configuration()) {
+    var configuration = configuration
+    configuration.defaultQueueLimit = min(configuration.defaultQueueLimit, configuration.maxQueueLimit)
+    self.configuration = configuration
+    let wanted = configuration.maxThreads
+    let count = wanted < 0 ? configuration.cpuCount : min(max(1, wanted), configuration.cpuCount)
+    workerCount = count
     gracePeriod = GracePeriod(threads: threads)
-    mbufs = MbufPool(limit: 64 << 20)
+    mbufs = MbufPool(limit: configuration.mbufLimit)
+    globalDispatch = Atomic(configuration.dispatch.rawValue)
+    unsafe workstreams = .allocate(capacity: count)
+    for wsid in 0..<count { unsafe (workstreams + wsid).initialize(to: Workstream(wsid: wsid)) }
+    wakeups = (0..<count).map { _ in Wakeup() }
   }
 
-  /// Makes the calling thread one of this engine's. It stays so until it ends or is detached.
+  deinit {
+    precondition(workerThreads.isEmpty, "netisr: stopWorkers() before the engine ends")
+    withAttachedThread {
+      let context = unsafe ThreadContext.current!
+      for number in 1..<Protocols.count { unsafe purge(number, context) { _ in true } }
+      tables.purgeAll()
+    }
+    for registration in registrations {
+      if let registration { unsafe registration.record.deallocate() }
+    }
+    for wsid in 0..<workerCount { unsafe (workstreams + wsid).deinitialize(count: 1) }
+    unsafe workstreams.deallocate()
+  }
+
+  // MARK: Threads
+
+  /// Makes the calling thread one of this engine's, until it ends.
   @discardableResult
   func attachCurrentThread() -> UnsafeMutablePointer<ThreadContext> {
-    let record = unsafe threads.acquire(for: self)
+    let record = unsafe threads.acquire(for: self, cpu: 0)
     unsafe netisr_host_set_self(record)
     return unsafe record
   }
 
-  /// Runs `body` on this thread as one of this engine's threads.
-  public func withAttachedThread<T, E: Error>(_ body: () throws(E) -> T) throws(E) -> T {
+  /// Runs `body` on this thread as one of this engine's threads, counting as on CPU `cpu`.
+  ///
+  /// A thread may be attached to the same or another engine already: that is restored afterwards. Not from a handler.
+  public func withAttachedThread<T: ~Copyable, E: Error>(cpu: UInt32 = 0, _ body: () throws(E) -> T) throws(E) -> T {
     let before = unsafe netisr_host_get_self()
-    let record = unsafe threads.acquire(for: self)
+    let record = unsafe threads.acquire(for: self, cpu: cpu)
     unsafe netisr_host_set_self(record)
     defer {
       unsafe netisr_host_set_self(before)
       unsafe threads.release(record)
     }
     return try body()
+  }
+
+  /// Waits until no thread is inside plugin code that was replaced or withdrawn before. [control]
+  public func waitForHandlers(report: (Int) -> Void = { _ in }) {
+    gracePeriod.wait(report: report)
+  }
+
+  // MARK: Dispatch policy
+
+  /// The global dispatch policy. Setting it to `.default` is an error of the caller.
+  public var dispatchPolicy: Dispatch {
+    get { Dispatch(rawValue: globalDispatch.load(ordering: .relaxed)) ?? .direct }
+    set {
+      precondition(newValue != .default, "netisr: the global dispatch policy can't be the default")
+      globalDispatch.store(newValue.rawValue, ordering: .relaxed)
+    }
+  }
+
+  /// How many more packets the queues take in any case: the smallest limit, less all that is queued or being handled.
+  /// Who sends no more than this between two looks overflows no queue, as long as a packet makes at most one more.
+  public var room: Int {
+    var queued = 0
+    var limit = configuration.maxQueueLimit
+    for wsid in 0..<workerCount {
+      let stream = unsafe workstreams + wsid
+      unsafe stream.pointee.lock()
+      for number in 1..<Protocols.count {
+        let queue = unsafe stream.pointee.work + number
+        unsafe queued += queue.pointee.len + queue.pointee.inProgress
+        if unsafe queue.pointee.qlimit > 0 { limit = unsafe min(limit, queue.pointee.qlimit) }
+      }
+      unsafe stream.pointee.unlock()
+    }
+    return limit - queued
+  }
+
+  /// Whether nothing is queued nor being handled from a queue.
+  public var isDrained: Bool {
+    for wsid in 0..<workerCount {
+      let stream = unsafe workstreams + wsid
+      unsafe stream.pointee.lock()
+      defer { unsafe stream.pointee.unlock() }
+      if unsafe !stream.pointee.isIdle || stream.pointee.pending != 0 { return false }
+    }
+    return true
   }
 }

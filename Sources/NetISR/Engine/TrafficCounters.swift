@@ -1,3 +1,71 @@
-/// Stub.
+import Synchronization
+
+/// Why a packet was dropped by the engine. A handler's own drops are its plugin's counters.
+public enum DropReason: Int, CaseIterable, Sendable {
+  /// The queue of its protocol and workstream was full.
+  case qlimit
+  /// Nobody serves its protocol, or the number is not one.
+  case noproto
+  /// Its protocol is disabled in its vnet.
+  case vnet
+  /// `nh_m2flow` or `nh_m2cpuid` kept it.
+  case policy
+  /// It was queued when its protocol was unregistered, or disabled in its vnet.
+  case purged
+  /// An interface had a frame and no mbuf for it.
+  case nombuf
+}
+
+/// What one thread received, handled and dropped since the engine began, by protocol.
+///
+/// Single writer; readers see each word whole, at some recent moment. Never reset: the balance
+/// received = handled + dropped + queued is drawn over the engine's whole life.
+@safe
 struct TrafficCounters: ~Copyable {
+  private static let wordCount = (3 + DropReason.allCases.count) * Protocols.count
+
+  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+
+  init() {
+    unsafe words = .allocate(capacity: Self.wordCount)
+    for word in 0..<Self.wordCount { unsafe (words + word).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    unsafe words.deallocate()
+  }
+
+  /// A figure per protocol.
+  enum Figure {
+    /// Packets that came in.
+    case received
+    /// Packets for which a handler was called, in whatever way.
+    case handled
+    /// Of these, those by direct dispatch.
+    case dispatched
+    /// Packets dropped for a reason.
+    case dropped(DropReason)
+
+    @inline(__always)
+    fileprivate var row: Int {
+      switch self {
+      case .received: 0
+      case .handled: 1
+      case .dispatched: 2
+      case .dropped(let reason): 3 + reason.rawValue
+      }
+    }
+  }
+
+  /// Adds `n`; by the owning thread only.
+  @inline(__always)
+  func add(_ n: Int, to figure: Figure, of proto: Int) {
+    let word = unsafe words + (figure.row &* Protocols.count &+ proto)
+    unsafe word.pointee.store(word.pointee.load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: n), ordering: .relaxed)
+  }
+
+  /// The figure now; from any thread.
+  func load(_ figure: Figure, of proto: Int) -> UInt64 {
+    unsafe (words + (figure.row &* Protocols.count &+ proto)).pointee.load(ordering: .relaxed)
+  }
 }

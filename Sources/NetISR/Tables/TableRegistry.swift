@@ -1,3 +1,4 @@
 /// Stub.
 final class TableRegistry: Sendable {
+  func purgeAll() {}
 }

@@ -16,7 +16,7 @@ struct ThreadContext: ~Copyable {
   var depth = 0
 
   /// The CPU (from 0) on which this thread counts as running, for hybrid dispatch and direct dispatch's statistics.
-  var cpu: UInt32 = 0
+  let cpu: UInt32
 
   /// While the thread runs a plugin's registration function: on whose behalf counters and tables are made.
   var registering: PluginIdentity? = nil
@@ -42,6 +42,12 @@ struct ThreadContext: ~Copyable {
     }
     return unsafe Engine.default?.attachCurrentThread()
   }
+}
+
+/// The calling thread's record, without attaching it.
+@inline(__always)
+func netisr_host_context() -> UnsafeMutablePointer<ThreadContext>? {
+  unsafe netisr_host_get_self()?.assumingMemoryBound(to: ThreadContext.self)
 }
 
 /// Who owns counters and tables: a plugin's name, and the version of its state.

@@ -33,12 +33,12 @@ final class ThreadRegistry: @unchecked Sendable {
     unsafe records.deallocate()
   }
 
-  /// A record for the calling thread: a finished thread's, or a new one.
-  func acquire(for engine: Engine) -> UnsafeMutablePointer<ThreadContext> {
+  /// A record for the calling thread: one that a finished thread on the same CPU left, or a new one. What a record
+  /// counts belongs to one CPU.
+  func acquire(for engine: Engine, cpu: UInt32) -> UnsafeMutablePointer<ThreadContext> {
     unsafe lock.withLock {
-      if let reused = unsafe finished.popLast() {
-        unsafe reused.pointee.cpu = 0
-        return unsafe reused
+      if let index = unsafe finished.lastIndex(where: { unsafe $0.pointee.cpu == cpu }) {
+        return unsafe finished.remove(at: index)
       }
       let index = count.load(ordering: .relaxed)
       precondition(index < Self.capacity, "netisr: more than \(Self.capacity) threads use one engine")
@@ -51,7 +51,7 @@ final class ThreadRegistry: @unchecked Sendable {
       unsafe traffic.initialize(to: TrafficCounters())
       unsafe record.initialize(
         to: ThreadContext(
-          engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters, traffic: traffic))
+          cpu: cpu, engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters, traffic: traffic))
       unsafe records[index] = record
       // Release: pairs with the acquire in `forEach`, which then sees an initialised record.
       count.store(index + 1, ordering: .releasing)

@@ -1,0 +1,190 @@
+import CNetISR
+import CNetISRHost
+import Glibc
+
+// The way of a packet from its sender to its handler.
+//
+// As in netisr(9), three steps: find the registration, find the dispatch policy, and then either call the handler on
+// the sender's thread, or select a workstream and queue. Direct dispatch selects nothing. Hybrid dispatch calls the handler when
+// the packet belongs to the sender's own CPU and nobody else runs that workstream, so that no packet of it can
+// be overtaken; else it queues.
+//
+// What differs: everything happens inside of a grace-period section (`GracePeriod`), so that a registration can be
+// replaced or withdrawn at any time without a lock on this path; the record is loaded once per packet or batch, never
+// again in its middle; and a missing registration is an error, not a panic.
+
+extension Engine {
+  /// How deep handlers may call each other directly before a packet is queued instead: a bound on the stack.
+  static let maximumDepth = 16
+
+  /// `netisr_dispatch_src`. Consumes `m`.
+  @inline(__always)
+  func dispatch(
+    _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard let number = unsafe admit(context, proto, m) else { return EINVAL }
+    unsafe gracePeriod.enter(context)
+    defer { unsafe gracePeriod.leave(context) }
+    guard let record = unsafe protocols.entrance(number) else {
+      return unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
+    }
+    guard unsafe vnets.isEnabled(number, for: m) else {
+      return unsafe drop(context, m, number, .vnet, ENOPROTOOPT)
+    }
+    switch unsafe effectiveDispatch(record, context) {
+    case .direct:
+      unsafe context.pointee.traffic.pointee.add(1, to: .dispatched, of: number)
+      unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
+      unsafe record.pointee.handler(m)
+      return 0
+    case .hybrid:
+      return unsafe dispatchHybrid(context, record, number, source, m)
+    case .deferred, .default:
+      return unsafe select(context, record, .deferred, number, source, m)
+    }
+  }
+
+  /// `netisr_queue_src`. Consumes `m`.
+  @inline(__always)
+  func queue(
+    _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard let number = unsafe admit(context, proto, m) else { return EINVAL }
+    unsafe gracePeriod.enter(context)
+    defer { unsafe gracePeriod.leave(context) }
+    guard let record = unsafe protocols.entrance(number) else {
+      return unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
+    }
+    guard unsafe vnets.isEnabled(number, for: m) else {
+      return unsafe drop(context, m, number, .vnet, ENOPROTOOPT)
+    }
+    return unsafe select(context, record, .deferred, number, source, m)
+  }
+
+  /// Counts the packet as received; nil, after dropping it, for a number that is no protocol's.
+  @inline(__always)
+  private func admit(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int? {
+    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else {
+      // Number 0 is nobody's: its row takes what came under a wrong number.
+      unsafe context.pointee.traffic.pointee.add(1, to: .received, of: 0)
+      _ = unsafe drop(context, m, 0, .noproto, EINVAL)
+      return nil
+    }
+    let number = Int(truncatingIfNeeded: proto)
+    unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
+    return number
+  }
+
+  /// The protocol's dispatch policy, or the global one; deferred where the stack is deep.
+  @inline(__always)
+  private func effectiveDispatch(
+    _ record: UnsafeMutablePointer<ProtocolRecord>, _ context: UnsafeMutablePointer<ThreadContext>
+  ) -> Dispatch {
+    guard unsafe context.pointee.depth <= Self.maximumDepth else { return .deferred }
+    let own = unsafe record.pointee.dispatch
+    // Relaxed: a sender may see a new policy a little later than another.
+    return own == .default ? Dispatch(rawValue: globalDispatch.load(ordering: .relaxed)) ?? .direct : own
+  }
+
+  /// Frees and counts a packet.
+  func drop(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int,
+    _ reason: DropReason, _ error: Int32
+  ) -> Int32 {
+    unsafe context.pointee.traffic.pointee.add(1, to: .dropped(reason), of: number)
+    if let onDrop = unsafe onDrop { unsafe onDrop(m, reason) }
+    unsafe m_freem(m)
+    return error
+  }
+
+  /// Selects the workstream and queues there.
+  private func select(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ dispatch: Dispatch, _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard let (m, cpu) = unsafe selectWorkstream(record, dispatch, source, m, cpu: context.pointee.cpu) else {
+      unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
+      return ENOBUFS
+    }
+    return unsafe enqueue(context, m, number, on: cpu)
+  }
+
+  private func enqueue(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int, on cpu: Int
+  ) -> Int32 {
+    let stream = unsafe workstreams + cpu
+    unsafe stream.pointee.lock()
+    let wake = unsafe stream.pointee.append(m, to: number)
+    unsafe stream.pointee.unlock()
+    guard let wake else { return unsafe drop(context, m, number, .qlimit, ENOBUFS) }
+    if wake { wakeups[cpu].signal() }
+    return 0
+  }
+
+  private func dispatchHybrid(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    let own = unsafe context.pointee.cpu
+    guard let (m, cpu) = unsafe selectWorkstream(record, .hybrid, source, m, cpu: own) else {
+      unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
+      return ENOBUFS
+    }
+    guard cpu == own else { return unsafe enqueue(context, m, number, on: cpu) }
+
+    let stream = unsafe workstreams + cpu
+    unsafe stream.pointee.lock()
+    guard unsafe stream.pointee.isIdle else {
+      unsafe stream.pointee.unlock()
+      return unsafe enqueue(context, m, number, on: cpu)
+    }
+    // From here to the end this thread is the workstream's only executor.
+    unsafe stream.pointee.dispatching = true
+    unsafe stream.pointee.unlock()
+    unsafe record.pointee.handler(m)
+    unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
+    unsafe stream.pointee.lock()
+    unsafe stream.pointee.dispatching = false
+    unsafe stream.pointee.work[number].handled &+= 1
+    unsafe stream.pointee.work[number].hybridDispatched &+= 1
+    // What others queued meanwhile found somebody running, and woke nobody.
+    let wake = unsafe stream.pointee.pending != 0
+    if wake { unsafe stream.pointee.scheduled = true }
+    unsafe stream.pointee.unlock()
+    if wake { wakeups[cpu].signal() }
+    return 0
+  }
+
+  /// Where a packet goes by its protocol's policy: nil when a callback kept the packet. (netisr_select_cpuid)
+  private func selectWorkstream(
+    _ record: UnsafeMutablePointer<ProtocolRecord>, _ dispatch: Dispatch, _ source: UInt,
+    _ packet: UnsafeMutablePointer<mbuf>, cpu: UInt32
+  ) -> (packet: UnsafeMutablePointer<mbuf>, cpu: Int)? {
+    let count = UInt(workerCount)
+    guard count > 1 else { return unsafe (packet, 0) }
+    var m = unsafe packet
+    var policy = unsafe record.pointee.policy
+    if policy == .cpu, let m2cpuid = unsafe record.pointee.m2cpuid {
+      var wanted = UInt32.max
+      guard let kept = unsafe m2cpuid(m, source, &wanted) else { return nil }
+      unsafe m = kept
+      if wanted != UInt32.max { return unsafe (m, Int(UInt(wanted) % count)) }
+      // No preference: at once if that is possible, else by source.
+      if dispatch == .hybrid { return unsafe (m, Int(UInt(cpu) % count)) }
+      policy = .source
+    }
+    if policy == .flow {
+      if unsafe m.pointee.m_pkthdr.rsstype == UInt8(M_HASHTYPE_NONE), let m2flow = unsafe record.pointee.m2flow {
+        guard let kept = unsafe m2flow(m, source) else { return nil }
+        unsafe m = kept
+      }
+      if unsafe m.pointee.m_pkthdr.rsstype != UInt8(M_HASHTYPE_NONE) {
+        return unsafe (m, Int(UInt(m.pointee.m_pkthdr.flowid) % count))
+      }
+    }
+    let interface = unsafe m.pointee.m_pkthdr.rcvif.map { unsafe UInt($0.pointee.if_index) } ?? 0
+    return unsafe (m, Int((interface &+ source) % count))
+  }
+}

@@ -1,0 +1,99 @@
+import CNetISR
+import Synchronization
+
+/// The protocol numbers, and who serves each.
+///
+/// One immutable record per registration, reached by one atomic load; a change publishes another record, and the old one
+/// is freed after a grace period. Two places per number: `entrance` is what a packet's sender finds, `service` is
+/// what a worker finds for packets that are already queued. They differ only while a protocol is being withdrawn: then
+/// nothing new gets in, and what is queued is still handled.
+@safe
+struct Protocols: ~Copyable {
+  static let count = Int(NETISR_MAXPROT)
+
+  private let entrances: UnsafeMutablePointer<Atomic<UnsafeMutableRawPointer?>>
+  private let services: UnsafeMutablePointer<Atomic<UnsafeMutableRawPointer?>>
+
+  init() {
+    unsafe entrances = .allocate(capacity: Self.count)
+    unsafe services = .allocate(capacity: Self.count)
+    for number in 0..<Self.count {
+      unsafe (entrances + number).initialize(to: Atomic(nil))
+      unsafe (services + number).initialize(to: Atomic(nil))
+    }
+  }
+
+  deinit {
+    unsafe entrances.deallocate()
+    unsafe services.deallocate()
+  }
+
+  /// The record that a new packet finds. The caller is inside of a grace-period section, and has checked the number.
+  @inline(__always)
+  func entrance(_ number: Int) -> UnsafeMutablePointer<ProtocolRecord>? {
+    // Acquire: pairs with the release in `setEntrance`; the record's content was written before.
+    unsafe entrances[number].load(ordering: .acquiring)?.assumingMemoryBound(to: ProtocolRecord.self)
+  }
+
+  /// The record by which queued packets are handled. Under the same conditions.
+  @inline(__always)
+  func service(_ number: Int) -> UnsafeMutablePointer<ProtocolRecord>? {
+    unsafe services[number].load(ordering: .acquiring)?.assumingMemoryBound(to: ProtocolRecord.self)
+  }
+
+  /// Publishes a record for new packets, or none.
+  func setEntrance(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>?) {
+    unsafe entrances[number].store(record.map { UnsafeMutableRawPointer($0) }, ordering: .releasing)
+  }
+
+  /// Publishes a record for queued packets, or none.
+  func setService(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>?) {
+    unsafe services[number].store(record.map { UnsafeMutableRawPointer($0) }, ordering: .releasing)
+  }
+}
+
+/// What the dispatch path needs of a registration. Immutable once published.
+@safe
+struct ProtocolRecord {
+  let handler: @convention(c) (UnsafeMutablePointer<mbuf>?) -> Void
+  let m2flow: (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt) -> UnsafeMutablePointer<mbuf>?)?
+  let m2cpuid:
+    (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt, UnsafeMutablePointer<UInt32>?) -> UnsafeMutablePointer<mbuf>?)?
+  let drainedcpu: (@convention(c) (UInt32) -> Void)?
+  let policy: Policy
+  var dispatch: Dispatch
+}
+
+/// How a workstream is selected.
+public enum Policy: UInt32, Sendable, CaseIterable {
+  /// Order per source.
+  case source = 1
+  /// Order per flow.
+  case flow = 2
+  /// The protocol decides.
+  case cpu = 3
+
+  /// The word for it: `source`, `flow`, `cpu`.
+  public var name: String { String(describing: self) }
+}
+
+/// Whether a handler runs at once or later.
+public enum Dispatch: UInt32, Sendable, CaseIterable {
+  /// As the global policy says.
+  case `default` = 0
+  /// Always queued.
+  case deferred = 1
+  /// At once where that keeps order, otherwise queued.
+  case hybrid = 2
+  /// Always at once.
+  case direct = 3
+
+  /// The word for it: `default`, `deferred`, `hybrid`, `direct`.
+  public var name: String { String(describing: self) }
+
+  /// The policy of that name.
+  public init?(named name: String) {
+    guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = match
+  }
+}

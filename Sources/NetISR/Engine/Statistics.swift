@@ -1,0 +1,146 @@
+import CNetISR
+
+/// A registered protocol, as `netstat -Q` lists it.
+public struct ProtocolStatistics: Sendable {
+  /// Its name and number.
+  public var name: String
+  public var proto: UInt32
+  /// The limit of each of its queues, in packets.
+  public var queueLimit: Int
+  /// Its policies.
+  public var policy: Policy
+  public var dispatch: Dispatch
+  /// Which callbacks it has: `C` nh_m2cpuid, `D` nh_drainedcpu, `F` nh_m2flow, or `-`.
+  public var flags: String
+  /// The vnets in which it is enabled.
+  public var vnets: [Int]
+}
+
+/// One protocol's figures in one workstream.
+public struct WorkStatistics: Sendable {
+  public var name: String
+  public var proto: UInt32
+  /// Packets in the queue, and the most there ever were.
+  public var len: Int
+  public var watermark: Int
+  /// Packets handled directly, and directly in the worker's place.
+  public var dispatched: UInt64
+  public var hybridDispatched: UInt64
+  /// Packets dropped for a full queue; packets queued; packets handled in any way.
+  public var qdrops: UInt64
+  public var queued: UInt64
+  public var handled: UInt64
+}
+
+/// One workstream.
+public struct WorkstreamStatistics: Sendable {
+  public var wsid: Int
+  public var cpu: Int
+  public var work: [WorkStatistics]
+}
+
+/// The balance over the engine's life: received = handled + dropped + queued.
+public struct Conservation: Sendable {
+  public var received: UInt64 = 0
+  public var handled: UInt64 = 0
+  public var dropped: [(reason: DropReason, count: UInt64)] = []
+  public var queued: UInt64 = 0
+
+  /// Whether it comes out even.
+  public var isBalanced: Bool {
+    received == handled + queued + dropped.reduce(0) { $0 + $1.count }
+  }
+}
+
+extension Engine {
+  /// The registered protocols, by number.
+  public func protocolStatistics() -> [ProtocolStatistics] {
+    state.withLock {
+      registrations.indices.compactMap { number in
+        guard let registration = registrations[number] else { return nil }
+        // The record lives as long as it is in `registrations`.
+        let record = unsafe registration.record.pointee
+        return unsafe ProtocolStatistics(
+          name: registration.name, proto: UInt32(number), queueLimit: registration.queueLimit, policy: record.policy,
+          dispatch: record.dispatch,
+          flags: (record.m2cpuid != nil ? "C" : "-") + (record.drainedcpu != nil ? "D" : "-")
+            + (record.m2flow != nil ? "F" : "-"),
+          vnets: vnets.list(of: number))
+      }
+    }
+  }
+
+  /// Every workstream's figures for each registered protocol.
+  public func workstreamStatistics() -> [WorkstreamStatistics] {
+    let registered = state.withLock { registrations }
+    return (0..<workerCount).map { wsid in
+      let stream = unsafe workstreams + wsid
+      unsafe stream.pointee.lock()
+      defer { unsafe stream.pointee.unlock() }
+      let work = registered.indices.compactMap { number -> WorkStatistics? in
+        guard let registration = registered[number] else { return nil }
+        let queue = unsafe stream.pointee.work[number]
+        let direct = dispatched(number, onCPU: wsid) &- registration.dispatchedBefore[wsid]
+        return WorkStatistics(
+          name: registration.name, proto: UInt32(number), len: queue.len, watermark: queue.watermark,
+          dispatched: direct, hybridDispatched: queue.hybridDispatched, qdrops: queue.qdrops, queued: queue.queued,
+          handled: queue.handled &+ direct)
+      }
+      return WorkstreamStatistics(wsid: wsid, cpu: wsid, work: work)
+    }
+  }
+
+  /// The balance now. While packets are on their way, the parts are read one after another; they are read again, up to
+  /// 50 times, until they agree.
+  public func conservation() -> Conservation {
+    var result = readConservation()
+    for _ in 0..<50 where !result.isBalanced { result = readConservation() }
+    return result
+  }
+
+  private func readConservation() -> Conservation {
+    var result = Conservation()
+    for wsid in 0..<workerCount {
+      let stream = unsafe workstreams + wsid
+      unsafe stream.pointee.lock()
+      for number in 0..<Protocols.count {
+        unsafe result.queued &+= UInt64(stream.pointee.work[number].len + stream.pointee.work[number].inProgress)
+      }
+      unsafe stream.pointee.unlock()
+    }
+    var dropped = [UInt64](repeating: 0, count: DropReason.allCases.count)
+    unsafe threads.forEach { record in
+      let traffic = unsafe record.pointee.traffic
+      for number in 0..<Protocols.count {
+        unsafe result.received &+= traffic.pointee.load(.received, of: number)
+        unsafe result.handled &+= traffic.pointee.load(.handled, of: number)
+        for reason in DropReason.allCases {
+          unsafe dropped[reason.rawValue] &+= traffic.pointee.load(.dropped(reason), of: number)
+        }
+      }
+    }
+    result.dropped = DropReason.allCases.compactMap { reason in
+      dropped[reason.rawValue] == 0 ? nil : (reason, dropped[reason.rawValue])
+    }
+    return result
+  }
+
+  /// Direct dispatches of a protocol by threads that count as on a CPU.
+  func dispatched(_ number: Int, onCPU cpu: Int) -> UInt64 {
+    var sum: UInt64 = 0
+    unsafe threads.forEach { record in
+      if unsafe Int(record.pointee.cpu) == cpu {
+        unsafe sum &+= record.pointee.traffic.pointee.load(.dispatched, of: number)
+      }
+    }
+    return sum
+  }
+
+  /// Counts frames for which an interface had no mbuf, as received and dropped. [any thread]
+  public func countInputFailure(proto: UInt32, frames: Int = 1) {
+    guard let context = unsafe ThreadContext.current else { return }
+    let number = proto < UInt32(NETISR_MAXPROT) ? Int(proto) : 0
+    unsafe context.pointee.traffic.pointee.add(frames, to: .received, of: number)
+    unsafe context.pointee.traffic.pointee.add(frames, to: .dropped(.nombuf), of: number)
+  }
+}

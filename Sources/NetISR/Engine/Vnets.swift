@@ -1,0 +1,54 @@
+import CNetISR
+import Synchronization
+
+/// Which protocols are enabled in which virtual stack: a bit per protocol, a word per vnet.
+@safe
+struct Vnets: ~Copyable {
+  /// Vnets are numbered from 0 to this, exclusively.
+  static let limit = 256
+
+  private let enabled: UnsafeMutablePointer<Atomic<UInt32>>
+
+  init() {
+    unsafe enabled = .allocate(capacity: Self.limit)
+    for vnet in 0..<Self.limit { unsafe (enabled + vnet).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    unsafe enabled.deallocate()
+  }
+
+  /// Whether a protocol takes this packet: by the vnet of its interface, 0 when it has none.
+  @inline(__always)
+  func isEnabled(_ number: Int, for m: UnsafeMutablePointer<mbuf>) -> Bool {
+    isEnabled(number, in: unsafe vnet(of: m))
+  }
+
+  /// Whether a protocol is enabled in a vnet. Relaxed: who disables waits for a grace period.
+  @inline(__always)
+  func isEnabled(_ number: Int, in vnet: Int) -> Bool {
+    guard vnet < Self.limit else { return false }
+    return unsafe enabled[vnet].load(ordering: .relaxed) & (1 << UInt32(number)) != 0
+  }
+
+  /// Enables or disables; returns how it was before.
+  func set(_ number: Int, in vnet: Int, to on: Bool) -> Bool {
+    let bit: UInt32 = 1 << UInt32(number)
+    let old =
+      on
+      ? unsafe enabled[vnet].bitwiseOr(bit, ordering: .relaxed).oldValue
+      : unsafe enabled[vnet].bitwiseAnd(~bit, ordering: .relaxed).oldValue
+    return old & bit != 0
+  }
+
+  /// The vnets in which a protocol is enabled.
+  func list(of number: Int) -> [Int] {
+    (0..<Self.limit).filter { isEnabled(number, in: $0) }
+  }
+}
+
+/// The vnet of a packet.
+@inline(__always)
+func vnet(of m: UnsafeMutablePointer<mbuf>) -> Int {
+  unsafe m.pointee.m_pkthdr.rcvif.map { unsafe Int($0.pointee.if_vnet) } ?? 0
+}
