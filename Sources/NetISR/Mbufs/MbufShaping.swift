@@ -205,7 +205,6 @@ public func m_split(_ m: UnsafeMutablePointer<mbuf>!, _ len: Int32, _ how: Int32
     unsafe tail.pointee.m_pkthdr.rcv_tstmp = head.pointee.m_pkthdr.rcv_tstmp
     unsafe tail.pointee.m_pkthdr.flowid = head.pointee.m_pkthdr.flowid
     unsafe tail.pointee.m_pkthdr.rsstype = head.pointee.m_pkthdr.rsstype
-    unsafe tail.pointee.m_pkthdr.ph_depth = head.pointee.m_pkthdr.ph_depth
     unsafe tail.pointee.m_pkthdr.len = Int32(clamping: max(0, Int(head.pointee.m_pkthdr.len) - Int(len)))
     unsafe head.pointee.m_pkthdr.len = len
   }
