@@ -125,7 +125,7 @@ unsigned int netisr_queue_batch(
 
 /*
  * Queue limits and drops, of all workstreams.  [any thread]
- * Only nh_proto is read.  EINVAL: wrong number, or a limit of 0 or above
+ * Only nh_proto is read.  EINVAL: wrong number, or a limit above
  * net.isr.maxqlimit; ENOENT: nobody is registered.
  */
 int netisr_getqlimit(const struct netisr_handler *nhp, unsigned int *qlimitp);
@@ -140,7 +140,8 @@ unsigned int netisr_get_cpuid(unsigned int cpunumber);
 
 /*
  * Per virtual stack: enable, or disable and purge what is queued for it.
- * [control] EINVAL, ENOENT as above; EEXIST/ENOENT: already enabled/disabled.
+ * [control] Registration enables a protocol in every vnet.  EINVAL: wrong
+ * number or vnet; ENOENT: nobody is registered.
  */
 int netisr_register_vnet(const struct netisr_handler *nhp, unsigned int vnet);
 int netisr_unregister_vnet(const struct netisr_handler *nhp, unsigned int vnet);

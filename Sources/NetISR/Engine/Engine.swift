@@ -133,6 +133,11 @@ public final class Engine: @unchecked Sendable {
     return try body()
   }
 
+  /// The engine of the calling thread, and the CPU that the thread counts as; nil on a thread without an engine.
+  public static var current: (engine: Engine, cpu: UInt32)? {
+    unsafe ThreadContext.current.map { unsafe ($0.pointee.engine, $0.pointee.cpu) }
+  }
+
   /// Waits until no thread is inside plugin code that was replaced or withdrawn before. [control]
   public func waitForHandlers(report: (Int) -> Void = { _ in }) {
     gracePeriod.wait(report: report)
@@ -147,6 +152,14 @@ public final class Engine: @unchecked Sendable {
       precondition(newValue != .default, "netisr: the global dispatch policy can't be the default")
       globalDispatch.store(newValue.rawValue, ordering: .relaxed)
     }
+  }
+
+  /// Sets the global dispatch policy by its word. EINVAL for `default` and for unknown words.
+  public func setDispatchPolicy(named word: String) throws(EngineError) {
+    guard let policy = Dispatch(named: word), policy != .default else {
+      throw EngineError(EINVAL, "dispatch policy '\(word)': expected direct, hybrid or deferred")
+    }
+    dispatchPolicy = policy
   }
 
   /// How many more packets the queues take in any case: the smallest limit, less all that is queued or being handled.

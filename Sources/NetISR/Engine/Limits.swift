@@ -9,13 +9,13 @@ extension Engine {
     try registration(Self.checkNumber(proto)).queueLimit
   }
 
-  /// Sets it, at once; packets beyond a smaller limit stay. (netisr_setqlimit)
+  /// Sets it, at once; packets beyond a smaller limit stay, and 0 queues nothing more. (netisr_setqlimit)
   public func setQueueLimit(of proto: UInt32, to limit: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let number = try Self.checkNumber(proto)
       _ = try registration(number)
-      guard limit > 0, limit <= configuration.maxQueueLimit else {
-        throw EngineError(EINVAL, "queue limit \(limit): expected 1 to \(configuration.maxQueueLimit)")
+      guard limit >= 0, limit <= configuration.maxQueueLimit else {
+        throw EngineError(EINVAL, "queue limit \(limit): expected 0 to \(configuration.maxQueueLimit)")
       }
       state.withLock { registrations[number]?.queueLimit = limit }
       forEachQueue(of: number) { $0.qlimit = limit }

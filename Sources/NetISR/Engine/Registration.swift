@@ -33,7 +33,7 @@ public enum Withdrawal: Sendable {
 }
 
 extension Engine {
-  /// Registers a protocol, and enables it in vnet 0. [control] (netisr_register)
+  /// Registers a protocol, and enables it in every vnet. [control] (netisr_register)
   public func register(_ handler: netisr_handler) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let name = try unsafe Self.validate(handler)
@@ -57,7 +57,7 @@ extension Engine {
         unsafe registrations[number] = Registration(
           name: name, queueLimit: limit, record: record, dispatchedBefore: before)
       }
-      _ = vnets.set(number, in: 0, to: true)
+      for vnet in 0..<Vnets.limit { vnets.set(number, in: vnet, to: true) }
       unsafe protocols.setService(number, record)
       unsafe protocols.setEntrance(number, record)
     }
@@ -101,7 +101,7 @@ extension Engine {
       gracePeriod.wait(report: report)
       withAttachedThread { unsafe purge(number, ThreadContext.current!) { _ in true } }
       forEachQueue(of: number) { $0 = Work() }
-      for vnet in vnets.list(of: number) { _ = vnets.set(number, in: vnet, to: false) }
+      for vnet in 0..<Vnets.limit { vnets.set(number, in: vnet, to: false) }
       state.withLock { registrations[number] = nil }
       unsafe registration.record.deallocate()
     }
@@ -113,9 +113,7 @@ extension Engine {
   public func registerVnet(_ proto: UInt32, _ vnet: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
-      if vnets.set(number, in: vnet, to: true) {
-        throw EngineError(EEXIST, "protocol number \(number) is enabled in vnet \(vnet) already")
-      }
+      vnets.set(number, in: vnet, to: true)
     }
   }
 
@@ -123,9 +121,7 @@ extension Engine {
   public func unregisterVnet(_ proto: UInt32, _ vnet: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
-      guard vnets.set(number, in: vnet, to: false) else {
-        throw EngineError(ENOENT, "protocol number \(number) is not enabled in vnet \(vnet)")
-      }
+      vnets.set(number, in: vnet, to: false)
       // Whoever found it enabled has queued, or handled, when this returns.
       gracePeriod.wait()
       withAttachedThread {

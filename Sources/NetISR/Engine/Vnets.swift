@@ -31,14 +31,14 @@ struct Vnets: ~Copyable {
     return unsafe enabled[vnet].load(ordering: .relaxed) & (1 << UInt32(number)) != 0
   }
 
-  /// Enables or disables; returns how it was before.
-  func set(_ number: Int, in vnet: Int, to on: Bool) -> Bool {
+  /// Enables or disables.
+  func set(_ number: Int, in vnet: Int, to on: Bool) {
     let bit: UInt32 = 1 << UInt32(number)
-    let old =
-      on
-      ? unsafe enabled[vnet].bitwiseOr(bit, ordering: .relaxed).oldValue
-      : unsafe enabled[vnet].bitwiseAnd(~bit, ordering: .relaxed).oldValue
-    return old & bit != 0
+    if on {
+      unsafe enabled[vnet].bitwiseOr(bit, ordering: .relaxed)
+    } else {
+      unsafe enabled[vnet].bitwiseAnd(~bit, ordering: .relaxed)
+    }
   }
 
   /// The vnets in which a protocol is enabled.
