@@ -8,6 +8,12 @@ extension Inspector {
     /// The error number, see errno(3).
     public let code: Int32
 
+    /// The error `code` at `path`.
+    public init(path: String, code: Int32) {
+      self.path = path
+      self.code = code
+    }
+
     /// One line: the path, and what the system says about it.
     public var description: String {
       unsafe "\(path): \(String(cString: strerror(code)))"
