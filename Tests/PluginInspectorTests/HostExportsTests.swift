@@ -1,0 +1,14 @@
+import Foundation
+import Testing
+
+import PluginInspector
+
+@Suite struct HostExportsTests {
+  /// Two lists of the same names drift apart unless somebody looks.
+  @Test func `The host's list is the linker's list`() throws {
+    let path = Workshop.root.appending(path: "Sources/NetISR/exports.dynlist")
+    let names = try String(contentsOf: path, encoding: .utf8)
+      .split(whereSeparator: { "{}; \n\t".contains($0) }).map(String.init).filter { $0 != "__tsan_*" }
+    #expect(HostExports.names == names)
+  }
+}
