@@ -1,8 +1,9 @@
 import CLibMD
 
 /// SHA-256 (FIPS 180-4) of bytes, by libmd.
-enum SHA256 {
-  static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
+public enum SHA256 {
+  /// The digest in lower-case hexadecimal.
+  public static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
     var context = SHA2_CTX()
     var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
     unsafe SHA256Init(&context)
@@ -11,5 +12,12 @@ enum SHA256 {
     }
     unsafe SHA256Final(&digest, &context)
     return String(hexOf: digest)
+  }
+}
+
+extension SHA256 {
+  /// The digest in lower-case hexadecimal.
+  public static func hexDigest(of bytes: [UInt8]) -> String {
+    unsafe bytes.withUnsafeBytes { unsafe hexDigest(of: $0) }
   }
 }

@@ -63,6 +63,17 @@ int netisr_host_pin_thread(unsigned int cpu);
 /* Names the calling thread, as ps(1) shows it; cut to 15 bytes. */
 void netisr_host_name_thread(const char *name);
 
+/* What the dynamic linker has mapped for one dlopen(3) handle. */
+struct netisr_host_image {
+	uintptr_t low;  /* first address of its segments */
+	uintptr_t high; /* behind their last address */
+	uint32_t build_id_size; /* bytes; 0: it has no build-id */
+	uint8_t build_id[64];
+};
+
+/* 0, or -1 when the handle's image is not in the linker's list. */
+int netisr_host_image_of(void *handle, struct netisr_host_image *image);
+
 #ifdef __cplusplus
 }
 #endif

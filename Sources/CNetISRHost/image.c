@@ -1,0 +1,85 @@
+#define _GNU_SOURCE
+#include "CNetISRHost.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+struct search {
+	const struct link_map *map;
+	struct netisr_host_image *image;
+	int found;
+};
+
+/* Copies the GNU build-id out of a segment of notes that the linker has mapped. */
+static void
+read_build_id(const char *notes, size_t size, size_t align, struct netisr_host_image *image)
+{
+	size_t at = 0;
+
+	if (align < 4)
+		align = 4;
+	while (size - at >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)(notes + at);
+		size_t name = at + sizeof(*note);
+		size_t data = name + ((note->n_namesz + align - 1) & ~(align - 1));
+		size_t next = data + ((note->n_descsz + align - 1) & ~(align - 1));
+
+		if (data < name || next < data || data + note->n_descsz > size)
+			return;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+		    memcmp(notes + name, "GNU", 4) == 0 &&
+		    note->n_descsz <= sizeof(image->build_id)) {
+			image->build_id_size = note->n_descsz;
+			memcpy(image->build_id, notes + data, note->n_descsz);
+			return;
+		}
+		if (next > size)
+			return;
+		at = next;
+	}
+}
+
+static int
+visit(struct dl_phdr_info *info, size_t size, void *argument)
+{
+	struct search *search = argument;
+
+	(void)size;
+	if (info->dlpi_addr != search->map->l_addr ||
+	    strcmp(info->dlpi_name, search->map->l_name) != 0)
+		return (0);
+	search->found = 1;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t low = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD) {
+			if (low < search->image->low)
+				search->image->low = low;
+			if (low + segment->p_memsz > search->image->high)
+				search->image->high = low + segment->p_memsz;
+		} else if (segment->p_type == PT_NOTE && search->image->build_id_size == 0) {
+			read_build_id((const char *)low, segment->p_memsz, segment->p_align,
+			    search->image);
+		}
+	}
+	return (1);
+}
+
+int
+netisr_host_image_of(void *handle, struct netisr_host_image *image)
+{
+	struct link_map *map;
+	struct search search = {0};
+
+	memset(image, 0, sizeof(*image));
+	image->low = UINTPTR_MAX;
+	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+		return (-1);
+	search.map = map;
+	search.image = image;
+	dl_iterate_phdr(visit, &search);
+	return (search.found ? 0 : -1);
+}

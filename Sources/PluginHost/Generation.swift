@@ -1,0 +1,47 @@
+import CNetISR
+import NetISR
+import PluginInspector
+
+/// One loaded build of a plugin.
+final class Generation: @unchecked Sendable {
+  let identity: PluginIdentity
+  let number: Int
+  let path: String
+  let report: InspectionReport
+  let image: PluginImage
+  /// What its registration function filled.
+  let handler: netisr_handler
+
+  // Guarded by the host's state lock.
+  var state = PluginState.loaded
+  var waitingFor = 0
+  var reasons: [String] = []
+
+  init(
+    identity: PluginIdentity, number: Int, path: String, report: InspectionReport, image: PluginImage,
+    handler: netisr_handler
+  ) {
+    self.identity = identity
+    self.number = number
+    self.path = path
+    self.report = report
+    self.image = image
+    unsafe self.handler = unsafe handler
+  }
+
+  var proto: UInt32 { unsafe handler.nh_proto }
+
+  var info: PluginInfo {
+    PluginInfo(
+      name: identity.name, path: path, generation: number, state: state, proto: proto, buildID: image.buildID,
+      sha256: report.sha256, waitingFor: waitingFor, reasons: reasons)
+  }
+
+  /// Tells the plugin that no handler of it can run any more.
+  func callUnregister(on engine: Engine) {
+    guard let symbol = unsafe image.symbol("netisr_plugin_unregister") else { return }
+    // Exported under this name, and inspected to be a function; the header gives its type.
+    let unregister = unsafe unsafeBitCast(symbol, to: (@convention(c) () -> Void).self)
+    engine.withRegistration(of: identity) { unregister() }
+  }
+}

@@ -1,0 +1,116 @@
+import Glibc
+import NetISR
+import PluginInspector
+
+/// Keeps the plugins of a host as the files of a directory are: a file that appears is loaded, one that is
+/// replaced is swapped, one that is deleted is unloaded.
+///
+/// A file counts when it is complete: closed after writing, or renamed into the directory. Hidden files, and names that
+/// don't end in `.so`, are ignored. Files whose bytes did not change are left alone. A name belongs to the file that
+/// has it first; when that file goes, the others are looked at again.
+public final class PluginDirectory: @unchecked Sendable {
+  private let host: PluginHost
+  private let path: String
+  // Written by init and stop only.
+  private var watcher: DirectoryWatcher?
+
+  /// Loads what is there, in the order of the names, and, if `watching`, follows the directory from then on.
+  /// Throws when the directory can't be read; what is wrong with single files is kept in the host's list.
+  public init(_ path: String, of host: PluginHost, watching: Bool) throws(PluginError) {
+    self.path = path
+    self.host = host
+    if watching {
+      // Before the first look, so that nothing falls between the two; a file seen twice is found unchanged.
+      watcher = try DirectoryWatcher(path) { [weak self] in self?.handle($0) }
+    }
+    let files = try Self.files(in: path)
+    for file in files { update(file) }
+  }
+
+  /// Stops following. The plugins stay.
+  public func stop() {
+    watcher?.stop()
+    watcher = nil
+  }
+
+  private func handle(_ event: DirectoryEvent) {
+    switch event {
+    case .complete(let name):
+      if Self.isCandidate(name) { update("\(path)/\(name)") }
+    case .gone(let name):
+      if Self.isCandidate(name) { remove("\(path)/\(name)") }
+    case .overflow:
+      rescan()
+    case .directoryGone:
+      host.logger.error("\(path): the directory is gone; its plugins serve on, and it is no longer watched")
+    }
+  }
+
+  /// Loads or swaps a file that is complete.
+  private func update(_ file: String) {
+    do throws(PluginError) {
+      if let present = host.plugin(at: file), let name = present.name {
+        let bytes = try PluginBytes(reading: file).bytes
+        let sha256 = SHA256.hexDigest(of: bytes)
+        if sha256 == present.sha256 {
+          host.forgetRefusal(of: file)
+          return
+        }
+        if host.wasRefused(file, sha256: sha256) { return }
+        let found = host.inspector.inspect(bytes: bytes, fileName: file)
+        if found.verdict == .accepted, let other = found.name, other != name {
+          // Another plugin has come in this one's place.
+          try host.unload(name)
+          try host.load(file)
+        } else {
+          try host.reload(name, from: file)
+        }
+      } else {
+        try host.load(file)
+      }
+    } catch {
+      // The host has logged it, and keeps it for the list.
+    }
+  }
+
+  private func remove(_ file: String) {
+    // Deleted and made again before this event was read: the next event is about the new file.
+    if unsafe access(file, F_OK) == 0 { return update(file) }
+    host.forgetRefusal(of: file)
+    guard let name = host.plugin(at: file)?.name else { return }
+    do throws(PluginError) {
+      try host.unload(name)
+    } catch {
+      host.logger.error("\(error)")
+    }
+    rescan()
+  }
+
+  /// Makes the plugins what the directory says now.
+  private func rescan() {
+    guard let files = try? Self.files(in: path) else { return }
+    for info in host.list() where info.state == .serving && info.path.hasPrefix(path + "/") {
+      if !files.contains(info.path) { remove(info.path) }
+    }
+    for file in files { update(file) }
+  }
+
+  private static func isCandidate(_ name: String) -> Bool {
+    !name.hasPrefix(".") && name.hasSuffix(".so")
+  }
+
+  private static func files(in path: String) throws(PluginError) -> [String] {
+    guard let directory = unsafe opendir(path) else {
+      throw unsafe PluginError(path, [String(cString: strerror(errno))])
+    }
+    defer { unsafe closedir(directory) }
+    var names: [String] = []
+    while let entry = unsafe readdir(directory) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if isCandidate(name) { names.append(name) }
+    }
+    return names.sorted().map { "\(path)/\($0)" }
+  }
+}

@@ -1,0 +1,177 @@
+import CNetISR
+import Glibc
+import NetISR
+import PluginInspector
+
+extension PluginHost {
+  /// Loads a plugin whose name does not serve yet. Returns it serving.
+  ///
+  /// A refusal is kept for `list`. [control]
+  @discardableResult
+  public func load(_ path: String) throws(PluginError) -> PluginInfo {
+    try operations.withLock { () throws(PluginError) in
+      try keepingRefusal(of: path) { () throws(PluginError) in
+        let (bytes, report) = try inspect(path)
+        let name = report.name ?? ""
+        if let other = state.withLock({ serving[name] }) {
+          throw PluginError(
+            path, ["the name '\(name)' is served by \(other.path), generation \(other.number): reload or unload it"])
+        }
+        let generation = try build(path, bytes, report)
+        do throws(EngineError) {
+          try unsafe engine.register(generation.handler)
+        } catch {
+          discard(generation)
+          throw PluginError(path, [error.description])
+        }
+        enter(generation)
+        logger.info("\(name): generation \(generation.number) serves protocol \(generation.proto), from \(path)")
+        return state.withLock { generation.info }
+      }
+    }
+  }
+
+  /// Puts the present bytes of `path` (of the serving generation's file, if nil) in the place of the generation
+  /// that serves under `name`. Nothing is lost, and order holds. [control]
+  ///
+  /// If it fails, the old generation goes on as if nothing had happened.
+  @discardableResult
+  public func reload(_ name: String, from path: String? = nil) throws(PluginError) -> PluginInfo {
+    try operations.withLock { () throws(PluginError) in
+      guard let old = state.withLock({ serving[name] }) else { throw PluginError(name, ["not loaded"]) }
+      let path = path ?? old.path
+      return try keepingRefusal(of: path) { () throws(PluginError) in
+        let (bytes, report) = try inspect(path)
+        guard report.name == name else {
+          throw PluginError(path, ["expected plugin '\(name)', found '\(report.name ?? "")'"])
+        }
+        if report.abi?.proto != old.proto {
+          throw PluginError(
+            path, ["expected protocol number \(old.proto), as the serving generation has, found \(report.abi?.proto ?? 0)"])
+        }
+        let new = try build(path, bytes, report)
+        do throws(EngineError) {
+          try unsafe engine.replace(with: new.handler) { self.note(old, waitingFor: $0) }
+        } catch {
+          discard(new)
+          throw PluginError(path, [error.description])
+        }
+        enter(new)
+        logger.info("\(name): generation \(new.number) took over from \(old.number), from \(path)")
+        retire(old)
+        return state.withLock { new.info }
+      }
+    }
+  }
+
+  // MARK: Parts
+
+  /// Reads and inspects: the bytes, or every problem at once.
+  private func inspect(_ path: String) throws(PluginError) -> ([UInt8], InspectionReport) {
+    let file = try PluginBytes(reading: path)
+    let report = unsafe file.bytes.withUnsafeBytes {
+      unsafe inspector.inspect(bytes: $0, fileName: path, permissions: file.permissions)
+    }
+    guard report.verdict == .accepted else {
+      let strict = inspector.policy.isStrict ? report.notes : []
+      throw PluginError(path, (report.problems + strict).map { "\($0.check.rawValue): \($0.message)" })
+    }
+    return (file.bytes, report)
+  }
+
+  /// Maps accepted bytes and lets them fill a registration. Nothing serves yet.
+  private func build(_ path: String, _ bytes: [UInt8], _ report: InspectionReport) throws(PluginError) -> Generation {
+    // Accepted reports have both.
+    let name = report.name ?? ""
+    let identity = PluginIdentity(name: name, stateVersion: report.abi?.stateVersion ?? 0)
+    let number = state.withLock {
+      generations[name, default: 0] += 1
+      return generations[name, default: 0]
+    }
+    let image: PluginImage
+    do throws(PluginError) {
+      image = try PluginImage(bytes: bytes, name: "netisr:\(name)#\(number)")
+    } catch {
+      throw PluginError(path, error.problems)
+    }
+    func fail(_ reason: String) -> PluginError {
+      engine.abortRegistration(identity)
+      keepUnlessUnmapped(image, report)
+      return PluginError(path, [reason])
+    }
+    guard image.buildID == report.buildID else {
+      throw fail("build-id: inspected \(report.buildID ?? "none"), mapped \(image.buildID ?? "none")")
+    }
+    guard let symbol = unsafe image.symbol("netisr_plugin_register") else {
+      throw fail("registration-symbol: the linker does not find netisr_plugin_register")
+    }
+    // Inspected to be a function; the header gives its type.
+    let register = unsafe unsafeBitCast(
+      symbol, to: (@convention(c) (UnsafeMutablePointer<netisr_handler>?) -> Int32).self)
+    var handler = unsafe netisr_handler()
+    let error = unsafe engine.withRegistration(of: identity) { unsafe register(&handler) }
+    guard error == 0 else {
+      throw unsafe fail("netisr_plugin_register returned \(error) (\(String(cString: strerror(error))))")
+    }
+    guard unsafe handler.nh_proto == report.abi?.proto ?? 0 else {
+      throw unsafe fail(
+        "nh_proto: expected \(report.abi?.proto ?? 0), as the ABI note says, found \(handler.nh_proto)")
+    }
+    let filled = unsafe handler.nh_name.map { unsafe String(cString: $0) }
+    guard filled == name else {
+      throw fail("nh_name: expected '\(name)', as the ABI note says, found \(filled.map { "'\($0)'" } ?? "none")")
+    }
+    return unsafe Generation(
+      identity: identity, number: number, path: path, report: report, image: image, handler: handler)
+  }
+
+  /// Enters a generation whose handler the engine has taken into service.
+  private func enter(_ generation: Generation) {
+    let handover = engine.commitRegistration(generation.identity)
+    for table in handover.emptied {
+      logger.notice(
+        "\(table.name): starts empty, state version \(table.newVersion) after \(table.oldVersion)")
+    }
+    state.withLock {
+      generation.state = .serving
+      serving[generation.identity.name] = generation
+      refused[generation.path] = nil
+    }
+    if !handover.retired.isEmpty {
+      // A reader may have found the old content just before.
+      engine.waitForHandlers()
+      engine.releaseState(handover.retired)
+    }
+  }
+
+  /// Undoes `build`.
+  private func discard(_ generation: Generation) {
+    engine.abortRegistration(generation.identity)
+    generation.callUnregister(on: engine)
+    keepUnlessUnmapped(generation.image, generation.report)
+  }
+
+  /// Unmaps an image that never served, if that is allowed.
+  private func keepUnlessUnmapped(_ image: PluginImage, _ report: InspectionReport) {
+    if report.unload == .unmaps && image.close() { return }
+    logger.warning("\(image.name): not loaded, but its image stays mapped: \(report.residentReasons.joined(separator: "; "))")
+  }
+
+  private func keepingRefusal(
+    of path: String, _ body: () throws(PluginError) -> PluginInfo
+  ) throws(PluginError) -> PluginInfo {
+    do throws(PluginError) {
+      return try body()
+    } catch {
+      // The bytes' hash tells a later look whether it is still the same file.
+      let sha256 = (try? PluginBytes(reading: path)).map { SHA256.hexDigest(of: $0.bytes) }
+      state.withLock {
+        refused[path] = PluginInfo(
+          name: nil, path: path, generation: 0, state: .refused, proto: nil, buildID: nil, sha256: sha256,
+          waitingFor: 0, reasons: error.problems)
+      }
+      logger.error("refused \(error)")
+      throw error
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import CNetISR
+import NetISR
+import PluginInspector
+
+extension PluginHost {
+  /// Takes a plugin out of service: by default, what is queued for it is handled first. [control]
+  ///
+  /// When this returns, no thread can run its code; its image is unmapped, unless it must stay. Its tables and
+  /// counters stay in the host.
+  public func unload(_ name: String, _ withdrawal: Withdrawal = .drain) throws(PluginError) {
+    try operations.withLock { () throws(PluginError) in
+      guard let old = state.withLock({ serving[name] }) else { throw PluginError(name, ["not loaded"]) }
+      set(old, .draining)
+      do throws(EngineError) {
+        try engine.unregister(old.proto, withdrawal) { self.note(old, waitingFor: $0) }
+      } catch {
+        set(old, .serving)
+        throw PluginError(name, [error.description])
+      }
+      state.withLock { serving[name] = nil }
+      retire(old)
+      logger.info("\(name): generation \(old.number) is out of service")
+    }
+  }
+
+  /// Unloads every plugin. [control]
+  public func unloadAll() {
+    for name in state.withLock({ serving.keys.sorted() }) {
+      do throws(PluginError) {
+        try unload(name)
+      } catch {
+        logger.error("\(error)")
+      }
+    }
+  }
+
+  /// The end of a generation that no thread can be inside of.
+  func retire(_ generation: Generation) {
+    state.withLock {
+      generation.state = .retired
+      generation.waitingFor = 0
+      retired.append(generation)
+    }
+    generation.callUnregister(on: engine)
+    var reasons = generation.report.unload == .unmaps ? [] : generation.report.residentReasons
+    if reasons.isEmpty {
+      if generation.image.close() {
+        state.withLock {
+          generation.state = .unmapped
+          retired.removeAll { $0 === generation }
+        }
+        return
+      }
+      reasons = ["the dynamic linker kept it mapped"]
+    }
+    state.withLock {
+      generation.state = .resident
+      generation.reasons = reasons
+    }
+    logger.notice(
+      "\(generation.identity.name): generation \(generation.number) stays resident: \(reasons.joined(separator: "; "))")
+  }
+
+  /// Keeps, for `list`, for how many threads an operation waits.
+  func note(_ generation: Generation, waitingFor threads: Int) {
+    state.withLock { generation.waitingFor = threads }
+  }
+}

@@ -1,0 +1,84 @@
+import CNetISR
+import Glibc
+import Logging
+import NetISR
+import PluginInspector
+
+/// Plugins, from a file to a handler that serves, and back.
+///
+/// What: bytes are read once, inspected, put into a sealed memory file and mapped; the plugin's registration
+/// function fills a structure, and the engine puts its handler into service. A new generation is built aside, and one
+/// store puts it in the place of the old; only then, after a grace period, is the old one told and unmapped.
+///
+/// Why: whatever can fail comes before the store, so that a failure leaves the serving generation untouched;
+/// whatever can't be undone (unmapping) comes after the grace period, so that no thread can be inside. Queues and state
+/// belong to the engine: neither packets nor tables are lost.
+///
+/// Rejected: loading by path again (the file may change between inspection and loading, and the dynamic linker may give back the
+/// old image), and unmapping whatever dlclose(3) unmaps (the inspector says what must stay).
+///
+/// Operations are serialised by one lock; `list` never waits for them. No thread that handles packets is stopped.
+public final class PluginHost: @unchecked Sendable {
+  let engine: Engine
+  let inspector: Inspector
+  let logger: Logger
+
+  /// Serialises load, swap and unload.
+  let operations = Lock()
+  /// Guards what follows, and the mutable part of generations; held only for a moment.
+  let state = Lock()
+  var serving: [String: Generation] = [:]
+  /// Draining and retired generations that are not unmapped yet, and resident ones, for ever.
+  var retired: [Generation] = []
+  /// By path: the last attempt failed.
+  var refused: [String: PluginInfo] = [:]
+  /// By name: how many generations there were.
+  var generations: [String: Int] = [:]
+
+  /// A host for one engine.
+  public init(engine: Engine, policy: InspectionPolicy = InspectionPolicy(), logger: Logger) {
+    self.engine = engine
+    inspector = Inspector(policy: policy)
+    self.logger = logger
+    engine.onLog = { level, plugin, line in
+      let levels: [Logger.Level] = [.debug, .info, .warning, .error]
+      logger.log(level: levels[min(Int(level), 3)], "\(plugin ?? "plugin"): \(line)")
+    }
+  }
+
+  /// Every generation that is mapped, and every file that was refused: by name and path, newest first.
+  public func list() -> [PluginInfo] {
+    state.withLock {
+      let mapped = (Array(serving.values) + retired).map(\.info)
+      let order = { (a: PluginInfo, b: PluginInfo) in
+        (a.name ?? "~", b.generation, a.path) < (b.name ?? "~", a.generation, b.path)
+      }
+      return mapped.sorted(by: order) + refused.values.sorted(by: order)
+    }
+  }
+
+  /// The generation that serves under a name.
+  public func plugin(named name: String) -> PluginInfo? {
+    state.withLock { serving[name]?.info }
+  }
+
+  /// The generation that serves from a path.
+  public func plugin(at path: String) -> PluginInfo? {
+    state.withLock { serving.values.first { $0.path == path }?.info }
+  }
+
+  /// Forgets that a file was refused: it is gone.
+  func forgetRefusal(of path: String) {
+    state.withLock { refused[path] = nil }
+  }
+
+  /// Whether those bytes were refused at that path before.
+  func wasRefused(_ path: String, sha256: String) -> Bool {
+    state.withLock { refused[path]?.sha256 == sha256 }
+  }
+
+  func set(_ generation: Generation, _ newState: PluginState) {
+    state.withLock { generation.state = newState }
+    logger.debug("\(generation.identity.name) generation \(generation.number): \(newState.rawValue)")
+  }
+}

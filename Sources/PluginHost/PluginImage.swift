@@ -1,0 +1,80 @@
+import CNetISRHost
+import Glibc
+import Synchronization
+
+/// Bytes that were inspected, mapped as code.
+///
+/// The bytes go into a memory file that is sealed before it is loaded: nobody can change them any more, and what
+/// happens to the file on disk (truncated, overwritten) can't reach the running code. The dynamic linker knows images by
+/// name, by device and inode: a path that was used before could give back an old image, so each load spells the
+/// path of its memory file in a way never used before.
+@safe
+final class PluginImage: @unchecked Sendable {
+  /// "netisr:ip#3": as /proc/self/maps shows it.
+  let name: String
+  /// The GNU build-id of what is mapped, in hexadecimal.
+  let buildID: String?
+
+  // Open from init until `close` returns true, and then never used.
+  private let handle: UnsafeMutableRawPointer
+
+  /// How many images were loaded before.
+  private static let serial = Atomic<UInt>(0)
+
+  /// Maps `bytes`; runs their constructors, if inspection let any pass. Throws the linker's reason.
+  init(bytes: [UInt8], name: String) throws(PluginError) {
+    self.name = name
+    let descriptor = unsafe netisr_host_memfd(name)
+    guard descriptor >= 0 else {
+      throw unsafe PluginError(name, ["memfd_create: \(String(cString: strerror(-descriptor)))"])
+    }
+    defer { Glibc.close(descriptor) }
+    var written = 0
+    while written < bytes.count {
+      let put = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+      if put < 0 && errno == EINTR { continue }
+      guard put > 0 else { throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"]) }
+      written += put
+    }
+    let error = netisr_host_memfd_seal(descriptor)
+    guard error == 0 else { throw unsafe PluginError(name, ["seal: \(String(cString: strerror(error)))"]) }
+
+    let path = Self.uniquePath(to: descriptor)
+    guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+      throw unsafe PluginError(name, [dlerror().map { unsafe String(cString: $0) } ?? "dlopen failed"])
+    }
+    unsafe self.handle = handle
+    var image = netisr_host_image()
+    let found = unsafe netisr_host_image_of(handle, &image) == 0
+    let size = Int(image.build_id_size)
+    buildID =
+      found && size > 0
+      ? unsafe withUnsafeBytes(of: image.build_id) { unsafe $0.prefix(size).map(Self.hex).joined() } : nil
+  }
+
+  /// The address of an exported symbol.
+  func symbol(_ symbol: String) -> UnsafeMutableRawPointer? {
+    unsafe dlsym(handle, symbol)
+  }
+
+  /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
+  /// did not see; it stays mapped then.
+  func close() -> Bool {
+    unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name)
+  }
+
+  /// `/proc/self/fd/N`, with the serial number written into the separators: a "/" more is 1, a "./" more is 0.
+  private static func uniquePath(to descriptor: Int32) -> String {
+    var number = serial.wrappingAdd(1, ordering: .relaxed).newValue
+    var path = "/proc/self/fd/"
+    while number != 0 {
+      path += number & 1 == 1 ? "/" : "./"
+      number >>= 1
+    }
+    return path + "\(descriptor)"
+  }
+
+  private static func hex(_ byte: UInt8) -> String {
+    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  }
+}
