@@ -50,7 +50,7 @@ final class MbufZone: @unchecked Sendable {
   }
 
   deinit {
-    for unsafemagazine in unsafe magazines { unsafe magazine.deallocate() }
+    while let magazine = unsafe magazines.popLast() { unsafe magazine.deallocate() }
     for slab in slabs {
       unsafe munmap(slab.base, slab.size)
       unsafe slab.records?.deallocate()
