@@ -17,20 +17,25 @@ public enum DirectoryEvent: Sendable, Equatable {
 @safe
 public final class DirectoryWatcher: @unchecked Sendable {
   private let inotify: Int32
+  // A pipe: a byte in it ends the thread.
   private let stopEvent: Int32
+  private let stopSignal: Int32
   // Set in init, used by stop only.
   private var thread: Thread?
 
   /// Starts to watch; `handle` runs on the watcher's thread, in the order of the events. Throws when the directory
   /// can't be watched.
   public init(_ directory: String, handle: @escaping @Sendable (DirectoryEvent) -> Void) throws(PluginError) {
-    inotify = inotify_init1(Int32(IN_CLOEXEC.rawValue))
-    stopEvent = eventfd(0, Int32(EFD_CLOEXEC.rawValue))
+    inotify = inotify_init1(Int32(IN_CLOEXEC))
+    var ends: [Int32] = [-1, -1]
+    if unsafe pipe(&ends) == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
+    (stopEvent, stopSignal) = (ends[0], ends[1])
     let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
     guard inotify >= 0, stopEvent >= 0, unsafe inotify_add_watch(inotify, directory, mask) >= 0 else {
       let reason = unsafe String(cString: strerror(errno))
       close(inotify)
       close(stopEvent)
+      close(stopSignal)
       throw PluginError(directory, ["can't be watched: \(reason)"])
     }
     let (inotify, stopEvent) = (inotify, stopEvent)
@@ -40,12 +45,13 @@ public final class DirectoryWatcher: @unchecked Sendable {
   /// Ends the watch; no event is delivered any more when this returns. Not from `handle`.
   public func stop() {
     guard let thread else { return }
-    var one: UInt64 = 1
-    _ = unsafe write(stopEvent, &one, 8)
+    var byte: UInt8 = 0
+    _ = unsafe write(stopSignal, &byte, 1)
     thread.join()
     self.thread = nil
     close(inotify)
     close(stopEvent)
+    close(stopSignal)
   }
 
   deinit {

@@ -3,6 +3,7 @@ import NetISR
 import PluginInspector
 
 /// One loaded build of a plugin.
+@safe
 final class Generation: @unchecked Sendable {
   let identity: PluginIdentity
   let number: Int

@@ -109,7 +109,7 @@ extension PluginHost {
     let register = unsafe unsafeBitCast(
       symbol, to: (@convention(c) (UnsafeMutablePointer<netisr_handler>?) -> Int32).self)
     var handler = unsafe netisr_handler()
-    let error = unsafe engine.withRegistration(of: identity) { unsafe register(&handler) }
+    let error = engine.withRegistration(of: identity) { unsafe register(&handler) }
     guard error == 0 else {
       throw unsafe fail("netisr_plugin_register returned \(error) (\(String(cString: strerror(error))))")
     }

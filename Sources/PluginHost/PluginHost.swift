@@ -40,7 +40,7 @@ public final class PluginHost: @unchecked Sendable {
     self.engine = engine
     inspector = Inspector(policy: policy)
     self.logger = logger
-    engine.onLog = { level, plugin, line in
+    unsafe engine.onLog = { level, plugin, line in
       let levels: [Logger.Level] = [.debug, .info, .warning, .error]
       logger.log(level: levels[min(Int(level), 3)], "\(plugin ?? "plugin"): \(line)")
     }

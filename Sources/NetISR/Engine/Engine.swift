@@ -100,7 +100,6 @@ public final class Engine: @unchecked Sendable {
     withAttachedThread {
       let context = unsafe ThreadContext.current!
       for number in 1..<Protocols.count { unsafe purge(number, context) { _ in true } }
-      tables.purgeAll()
     }
     for registration in registrations {
       if let registration { unsafe registration.record.deallocate() }

@@ -21,6 +21,9 @@ struct ThreadContext: ~Copyable {
   /// While the thread runs a plugin's registration function: on whose behalf counters and tables are made.
   var registering: PluginIdentity? = nil
 
+  /// The table lock that the thread holds, for a fault's recovery: see `TableHold`.
+  var tableHold = TableHold()
+
   /// The engine that the thread belongs to. It outlives the record.
   unowned(unsafe) let engine: Engine
 
