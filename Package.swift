@@ -87,7 +87,9 @@ let package = Package(
       linkerSettings: pluginLinker + [.unsafeFlags(["-enable-experimental-feature", "Embedded"])]),
 
     // Tests, through the real thing.
-    .target(name: "TestSupport", dependencies: ["NetISR", "CNetISR"], path: "Tests/TestSupport", swiftSettings: test),
+    .target(
+      name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost"], path: "Tests/TestSupport",
+      swiftSettings: test),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(name: "PluginInspectorTests", dependencies: ["PluginInspector", "TestSupport"], swiftSettings: test),
     .testTarget(name: "PacketIOTests", dependencies: ["PacketIO", "TestSupport"], swiftSettings: test),
