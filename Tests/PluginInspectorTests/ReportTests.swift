@@ -24,7 +24,8 @@ import PluginInspector
     #expect(report.hardening.relro == .full)
     #expect(report.hardening.bindNow)
 
-    try workshop.run("sh", "-c", "sha256sum plugin.so > sum; readelf -n plugin.so > notes")
+    try workshop.run(
+      "sh", "-c", "cd \(workshop.directory.path); sha256sum plugin.so > sum; readelf -n plugin.so > notes")
     #expect(try String(contentsOfFile: workshop.path("sum"), encoding: .utf8).hasPrefix(report.sha256 + " "))
     let notes = try String(contentsOfFile: workshop.path("notes"), encoding: .utf8)
     #expect(notes.contains("Build ID: \(try #require(report.buildID))"))

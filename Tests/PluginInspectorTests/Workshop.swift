@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 import PluginInspector
@@ -29,18 +30,21 @@ final class Workshop {
   }
 
   func run(_ arguments: [String]) throws {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = arguments
-    process.currentDirectoryURL = directory
-    process.standardError = output
-    process.standardOutput = output
-    try process.run()
-    let text = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    try #require(
-      process.terminationStatus == 0, "\(arguments.joined(separator: " ")): \(String(decoding: text, as: UTF8.self))")
+    // Foundation's Process loses memory that the leak sanitizer then finds.
+    let log = path("output.log")
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    var words = arguments.map { strdup($0) } + [nil]
+    defer { words.forEach { free($0) } }
+    var process = pid_t()
+    try #require(posix_spawnp(&process, arguments[0], &actions, nil, &words, environ) == 0, "\(arguments)")
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+    let text = try String(contentsOfFile: log, encoding: .utf8)
+    try #require(status == 0, "\(arguments.joined(separator: " ")): \(text)")
   }
 
   static func has(_ program: String) -> Bool {
