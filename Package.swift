@@ -93,7 +93,10 @@ let package = Package(
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(name: "PluginInspectorTests", dependencies: ["PluginInspector", "TestSupport"], swiftSettings: test),
     .testTarget(name: "PacketIOTests", dependencies: ["PacketIO", "TestSupport"], swiftSettings: test),
-    .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "TestSupport"], swiftSettings: test),
+    .testTarget(
+      name: "PluginHostTests",
+      dependencies: ["PluginHost", "TestSupport", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: test),
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
   ]

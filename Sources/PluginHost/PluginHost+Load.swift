@@ -90,7 +90,7 @@ extension PluginHost {
     }
     let image: PluginImage
     do throws(PluginError) {
-      image = try PluginImage(bytes: bytes, name: "netisr:\(name)#\(number)")
+      image = try PluginImage(bytes: bytes, name: "\(name)#\(number)")
     } catch {
       throw PluginError(path, error.problems)
     }

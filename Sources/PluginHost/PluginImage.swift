@@ -10,7 +10,7 @@ import Synchronization
 /// path of its memory file in a way never used before.
 @safe
 final class PluginImage: @unchecked Sendable {
-  /// "netisr:ip#3": as /proc/self/maps shows it.
+  /// "netisr:ip#3@17": as /proc/self/maps shows it; the last number is unique in the process.
   let name: String
   /// The GNU build-id of what is mapped, in hexadecimal.
   let buildID: String?
@@ -21,8 +21,10 @@ final class PluginImage: @unchecked Sendable {
   /// How many images were loaded before.
   private static let serial = Atomic<UInt>(0)
 
-  /// Maps `bytes`; runs their constructors, if inspection let any pass. Throws the linker's reason.
+  /// Maps `bytes`, under a name that begins with `netisr:` and `name`; runs their constructors, if inspection let any pass. Throws the linker's reason.
   init(bytes: [UInt8], name: String) throws(PluginError) {
+    let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
+    let name = "netisr:\(name)@\(serial)"
     self.name = name
     let descriptor = unsafe netisr_host_memfd(name)
     guard descriptor >= 0 else {
@@ -39,7 +41,7 @@ final class PluginImage: @unchecked Sendable {
     let error = netisr_host_memfd_seal(descriptor)
     guard error == 0 else { throw unsafe PluginError(name, ["seal: \(String(cString: strerror(error)))"]) }
 
-    let path = Self.uniquePath(to: descriptor)
+    let path = Self.uniquePath(to: descriptor, serial)
     guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
       throw unsafe PluginError(name, [dlerror().map { unsafe String(cString: $0) } ?? "dlopen failed"])
     }
@@ -64,8 +66,8 @@ final class PluginImage: @unchecked Sendable {
   }
 
   /// `/proc/self/fd/N`, with the serial number written into the separators: a "/" more is 1, a "./" more is 0.
-  private static func uniquePath(to descriptor: Int32) -> String {
-    var number = serial.wrappingAdd(1, ordering: .relaxed).newValue
+  private static func uniquePath(to descriptor: Int32, _ serial: UInt) -> String {
+    var number = serial
     var path = "/proc/self/fd/"
     while number != 0 {
       path += number & 1 == 1 ? "/" : "./"
