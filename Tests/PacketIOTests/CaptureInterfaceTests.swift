@@ -147,6 +147,6 @@ import Testing
   @Test func traits() {
     #expect(InterfaceTraits(.linuxSLL2).type == UInt32(IFT_ETHER))
     #expect(InterfaceTraits(.erf).type == UInt32(IFT_ATM))
-    #expect(LinkType.allCases.allSatisfy { InterfaceTraits($0).flags == IFF_UP | IFF_MONITOR })
+    #expect(LinkType.allCases.allSatisfy { InterfaceTraits($0).flags == IFNET_UP | IFNET_MONITOR })
   }
 }

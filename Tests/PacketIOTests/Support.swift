@@ -1,5 +1,7 @@
 import CNetISR
 import Foundation
+import NetISR
+import Testing
 
 @testable import PacketIO
 
@@ -54,11 +56,15 @@ final class KeepingSink: FrameSink {
   }
 }
 
-/// A `struct ifnet` for tests.
+/// An interface of an engine, on a thread of that engine; no packet of it is left over afterwards.
 func withInterface<Result>(_ body: (UnsafeMutablePointer<ifnet>) throws -> Result) rethrows -> Result {
-  var interface = ifnet()
-  interface.if_index = 7
-  return try withUnsafeMutablePointer(to: &interface) { try body($0) }
+  let engine = Engine()
+  let result = try engine.withAttachedThread {
+    for index in 1...6 { _ = engine.interfaces.make(name: "other\(index)", type: IFT_ETHER) }
+    return try body(engine.interfaces.make(name: "test0", type: IFT_ETHER)!)
+  }
+  #expect(engine.mbufStatistics.mbufs.inFlight == 0)
+  return result
 }
 
 /// Bytes of a capture file, written field by field.

@@ -19,7 +19,7 @@ public struct InterfaceTraits: Hashable, Sendable {
       case .netlink: UInt32(IFT_NETLINK)
       case .raw, .ipv4, .ipv6: UInt32(IFT_OTHER)
       }
-    flags = IFF_UP | IFF_MONITOR
+    flags = IFNET_UP | IFNET_MONITOR
     mtu = 65_535
   }
 }
