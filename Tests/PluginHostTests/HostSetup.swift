@@ -8,9 +8,14 @@ import TestSupport
 /// Collects what a host logs, by level and text.
 final class LogBook: @unchecked Sendable {
   private let lock = NSLock()
+  private let keeping: Bool
   private var lines: [String] = []
 
-  func add(_ line: String) { lock.withLock { lines.append(line) } }
+  init(keeping: Bool = true) { self.keeping = keeping }
+
+  func add(_ line: String) {
+    if keeping { lock.withLock { lines.append(line) } }
+  }
   func contains(_ text: String) -> Bool { lock.withLock { lines.contains { $0.contains(text) } } }
 }
 

@@ -11,15 +11,16 @@ import Synchronization
 struct Protocols: ~Copyable {
   static let count = Int(NETISR_MAXPROT)
 
-  private let entrances: UnsafeMutablePointer<Atomic<UnsafeMutableRawPointer?>>
-  private let services: UnsafeMutablePointer<Atomic<UnsafeMutableRawPointer?>>
+  // Addresses as integers: the compiler's thread sanitizer pass has no atomics over pointers.
+  private let entrances: UnsafeMutablePointer<Atomic<UInt>>
+  private let services: UnsafeMutablePointer<Atomic<UInt>>
 
   init() {
     unsafe entrances = .allocate(capacity: Self.count)
     unsafe services = .allocate(capacity: Self.count)
     for number in 0..<Self.count {
-      unsafe (entrances + number).initialize(to: Atomic(nil))
-      unsafe (services + number).initialize(to: Atomic(nil))
+      unsafe (entrances + number).initialize(to: Atomic(0))
+      unsafe (services + number).initialize(to: Atomic(0))
     }
   }
 
@@ -32,13 +33,13 @@ struct Protocols: ~Copyable {
   @inline(__always)
   func entrance(_ number: Int) -> UnsafeMutablePointer<ProtocolRecord>? {
     // Acquire: pairs with the release in `setEntrance`; the record's content was written before.
-    unsafe entrances[number].load(ordering: .acquiring)?.assumingMemoryBound(to: ProtocolRecord.self)
+    unsafe UnsafeMutablePointer(bitPattern: entrances[number].load(ordering: .acquiring))
   }
 
   /// The record by which queued packets are handled. Under the same conditions.
   @inline(__always)
   func service(_ number: Int) -> UnsafeMutablePointer<ProtocolRecord>? {
-    unsafe services[number].load(ordering: .acquiring)?.assumingMemoryBound(to: ProtocolRecord.self)
+    unsafe UnsafeMutablePointer(bitPattern: services[number].load(ordering: .acquiring))
   }
 
   /// Publishes a record for new packets, or none.

@@ -1,0 +1,81 @@
+import CNetISR
+import Foundation
+import Glibc
+import Logging
+import NetISR
+import PluginHost
+import Testing
+import TestSupport
+
+/// Thousands of loads and unloads leave nothing behind. In a process of its own, whose figures nobody else changes.
+@Suite struct ChurnTests {
+  @Test func loadsAndUnloadsLeaveNothingBehind() async throws {
+    await #expect(processExitsWith: .success) {
+      let rounds = CPlugin.sanitizer == nil ? 10_000 : 200
+      do {
+        try Fixtures.withTemporaryDirectory { folder in
+          let path = "\(folder)/probe.so"
+          try CPlugin.compile(CPlugin.probe(build: 1), to: path)
+          try withHost(dispatch: .deferred, log: LogBook(keeping: false)) { engine, host in
+            let done = Flag()
+            let sender = NetISR.Thread(name: "sender") {
+              engine.withAttachedThread {
+                var flows = FlowSender()
+                while !done.isSet {
+                  flows.send(64, on: engine)
+                  usleep(200)
+                }
+                flows.free()
+              }
+            }
+            func round() throws {
+              try host.load(path)
+              try host.unload("probe")
+            }
+            // What is made once and kept: caches, arenas, the threads' records.
+            for _ in 0..<200 { try round() }
+            let before = ProcessFigures()
+            for _ in 0..<rounds { try round() }
+            let after = ProcessFigures()
+            done.set()
+            sender.join()
+
+            let report = "\(rounds) loads and unloads: before \(before), after \(after)"
+            precondition(after.mappings <= before.mappings + 8, "mappings: \(report)")
+            precondition(after.descriptors == before.descriptors, "descriptors: \(report)")
+            precondition(after.threads <= before.threads, "threads: \(report)")
+            // Under a sanitizer, freed memory is kept in quarantine.
+            precondition(CPlugin.sanitizer != nil || after.residentKiB <= before.residentKiB + 2048, "memory: \(report)")
+            precondition(ProcessMaps.memoryFiles(prefix: "netisr:probe#").isEmpty, "images: \(report)")
+            precondition(engine.counterValue(named: "probe.build1")! > 0, "packets were handled")
+            precondition(engine.conservation().isBalanced, "balance: \(report)")
+            precondition(engine.mbufStatistics.mbufs.inFlight == 0, "mbufs: \(report)")
+          }
+        }
+      } catch {
+        fatalError("\(error)")
+      }
+    }
+  }
+}
+
+/// What a process holds, as proc(5) counts it.
+struct ProcessFigures: CustomStringConvertible {
+  let mappings = ProcessMaps.count
+  let descriptors: Int
+  let threads: Int
+  let residentKiB: Int
+
+  init() {
+    descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? -1
+    threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count ?? -1
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    residentKiB =
+      status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+      .flatMap { Int($0.split(separator: " ").dropLast().last ?? "") } ?? -1
+  }
+
+  var description: String {
+    "\(mappings) mappings, \(descriptors) descriptors, \(threads) threads, \(residentKiB) KiB resident"
+  }
+}
