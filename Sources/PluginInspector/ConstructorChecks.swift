@@ -12,25 +12,26 @@ import CLibELF
 /// same rights a moment later.
 enum ConstructorChecks {
   static func check(_ image: ELFImage, _ policy: InspectionPolicy, _ findings: inout Findings) {
-    let hints = SectionHints(image.file)
+    let entries = entries(of: image)
+    let names = SectionHints(image.file).functions(at: Set(entries + [image.dynamic[DT_INIT] ?? 0]))
     if let address = image.dynamic[DT_INIT], image.segments.isExecutable(address),
-      !isStartUpInit(address, image, hints)
+      !isStartUpInit(address, image, names[address])
     {
       findings.add(
-        .constructor, "DT_INIT\(describe(address, hints)) would run when the file is loaded")
+        .constructor, "DT_INIT\(describe(address, names[address])) would run when the file is loaded")
     }
     var swiftEntries = image.symbols.all.contains { $0.isUndefined && $0.name == "swift_addNewDSOImage" } ? 1 : 0
-    for (index, address) in entries(of: image).enumerated() where address != 0 && address != UInt64.max {
-      let names = hints.functions(at: address)
-      if isFrameDummy(address, image) || names.contains("frame_dummy") { continue }
-      if policy.isHostSanitized && names.contains(where: { sanitizerEntries.contains($0) }) { continue }
-      if swiftEntries > 0 && (names.isEmpty || names.contains("_ZL23swift_image_constructorv")) {
+    for (index, address) in entries.enumerated() where address != 0 && address != UInt64.max {
+      let own = names[address] ?? []
+      if isFrameDummy(address, image) || own.contains("frame_dummy") { continue }
+      if policy.isHostSanitized && own.contains(where: { sanitizerEntries.contains($0) }) { continue }
+      if swiftEntries > 0 && (own.isEmpty || own.contains("_ZL23swift_image_constructorv")) {
         swiftEntries -= 1
         continue
       }
       findings.add(
         .constructor,
-        "entry \(index) of DT_INIT_ARRAY\(describe(address, hints)) would run when the file is loaded")
+        "entry \(index) of DT_INIT_ARRAY\(describe(address, names[address])) would run when the file is loaded")
     }
     checkIndirectFunctions(image, &findings)
   }
@@ -39,8 +40,8 @@ enum ConstructorChecks {
     "asan.module_ctor", "tsan.module_ctor", "sancov.module_ctor_trace_pc_guard",
   ]
 
-  private static func describe(_ address: UInt64, _ hints: SectionHints) -> String {
-    let name = hints.functions(at: address).first.map { " \($0)" } ?? ""
+  private static func describe(_ address: UInt64, _ names: [String]?) -> String {
+    let name = names?.first.map { " \($0)" } ?? ""
     return "\(name) at \(String(hex: address))"
   }
 
@@ -50,9 +51,8 @@ enum ConstructorChecks {
       let offset = image.segments.offset(of: address, count: size),
       let stored = image.file.records(UInt64.self, ELF_T_XWORD, at: offset, count: size / 8)
     else { return [] }
-    return stored.enumerated().map { index, value in
-      image.relocations.target(at: address + UInt64(index) * 8, image.symbols) ?? value
-    }
+    let targets = image.relocations.targets(in: address..<address + size, image.symbols)
+    return stored.enumerated().map { index, value in targets[address + UInt64(index) * 8] ?? value }
   }
 
   private static func checkIndirectFunctions(_ image: ELFImage, _ findings: inout Findings) {
@@ -90,13 +90,12 @@ enum ConstructorChecks {
 
   private static let landingPad: Pattern = [0xf3, 0x0f, 0x1e, 0xfa]
 
-  private static func isStartUpInit(_ address: UInt64, _ image: ELFImage, _ hints: SectionHints) -> Bool {
+  private static func isStartUpInit(_ address: UInt64, _ image: ELFImage, _ names: [String]?) -> Bool {
     #if arch(x86_64)
       return matches(initCode, at: skippingLandingPad(address, image), image)
     #else
       // No two versions have the same code here; without names we take its word.
-      let names = hints.functions(at: address)
-      return names.isEmpty || names.contains("_init")
+      return names?.contains("_init") ?? true
     #endif
   }
 

@@ -30,9 +30,12 @@ struct DynamicStrings {
     }
   }
 
-  /// The string at `index`; `nil` if it does not lie in the table.
+  /// Longer than any mangled name: without a bound, many entries could point to the start of one huge string.
+  private static let maximumLength: UInt64 = 1 << 14
+
+  /// The string at `index`; `nil` if it does not lie in the table, or is longer than any name.
   subscript(index: UInt64) -> String? {
     guard index < end - start else { return nil }
-    return file.string(at: start + index, before: end)
+    return file.string(at: start + index, before: min(end, start + index + Self.maximumLength))
   }
 }

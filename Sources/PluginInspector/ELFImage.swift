@@ -35,6 +35,7 @@ struct ELFImage {
     _ file: ELFFile, _ segments: Segments, _ findings: inout Findings
   ) -> [ELFNote] {
     var notes: [ELFNote] = []
+    var known: Set<UInt64> = []
     for segment in segments.all where segment.p_type == UInt32(PT_NOTE) && segment.p_filesz > 0 {
       guard segment.p_filesz <= maximumNoteBytes,
         let read = file.notes(at: segment.p_offset, count: segment.p_filesz, alignment: segment.p_align)
@@ -56,7 +57,7 @@ struct ELFImage {
           """)
       }
       // Two segments may cover the same note; it is still one note.
-      notes += read.notes.filter { note in !notes.contains { $0.offset == note.offset } }
+      notes += read.notes.filter { known.insert($0.offset).inserted }
     }
     return notes
   }

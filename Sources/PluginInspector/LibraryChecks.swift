@@ -41,8 +41,12 @@ enum LibraryChecks {
     }
   }
 
+  private static let searchedDirectories = 64
+
   private static func absoluteRunPath(of image: ELFImage) -> [String] {
-    runPath(of: image).flatMap(\.entries).filter { $0.hasPrefix("/") && !$0.utf8.contains(UInt8(ascii: "$")) }
+    let directories = runPath(of: image).flatMap(\.entries)
+      .filter { $0.hasPrefix("/") && !$0.utf8.contains(UInt8(ascii: "$")) }
+    return Array(directories.prefix(searchedDirectories))
   }
 
   /// A relative entry, and an empty one, mean the directory that the process happens to be in.

@@ -38,11 +38,9 @@ struct Relocations {
     for (name, table, size) in [("DT_RELA", DT_RELA, DT_RELASZ), ("DT_JMPREL", DT_JMPREL, DT_PLTRELSZ)] {
       guard let address = dynamic[table] else { continue }
       let bytes = dynamic[size] ?? 0
-      guard bytes % 24 == 0, bytes == 0 || segments.offset(of: address, count: bytes) != nil,
-        let read = bytes == 0
-          ? []
-          : file.records(
-            Elf64_Rela.self, ELF_T_RELA, at: segments.offset(of: address, count: bytes)!, count: bytes / 24)
+      if bytes == 0 { continue }
+      guard bytes % 24 == 0, let offset = segments.offset(of: address, count: bytes),
+        let read = file.records(Elf64_Rela.self, ELF_T_RELA, at: offset, count: bytes / 24)
       else {
         findings.add(
           .headers,
@@ -61,7 +59,7 @@ struct Relocations {
   private mutating func readPacked(
     _ file: ELFFile, _ segments: Segments, _ dynamic: DynamicSection, _ findings: inout Findings
   ) {
-    guard let address = dynamic[Int64(36)], let bytes = dynamic[Int64(35)], bytes > 0 else { return }
+    guard let address = dynamic[DT_RELR], let bytes = dynamic[DT_RELRSZ], bytes > 0 else { return }
     guard bytes % 8 == 0, let offset = segments.offset(of: address, count: bytes),
       let words = file.records(UInt64.self, ELF_T_XWORD, at: offset, count: bytes / 8)
     else {
@@ -86,18 +84,21 @@ struct Relocations {
     }
   }
 
-  /// The address that the loader puts at `address`, from the relocation there; `nil` without one.
-  func target(at address: UInt64, _ symbols: DynamicSymbols) -> UInt64? {
-    guard let entry = entries.last(where: { $0.r_offset == address }) else { return nil }
-    let addend = UInt64(bitPattern: entry.r_addend)
-    switch Self.type(entry) {
-    case Self.relative, Self.indirect:
-      return addend
-    case Self.word:
-      let index = Int(entry.r_info >> 32)
-      return index < symbols.all.count ? symbols.all[index].entry.st_value &+ addend : nil
-    default:
-      return nil
+  /// The addresses that the loader puts into `range`, from the relocations there, by place.
+  func targets(in range: Range<UInt64>, _ symbols: DynamicSymbols) -> [UInt64: UInt64] {
+    var targets: [UInt64: UInt64] = [:]
+    for entry in entries where range.contains(entry.r_offset) {
+      let addend = UInt64(bitPattern: entry.r_addend)
+      switch Self.type(entry) {
+      case Self.relative, Self.indirect:
+        targets[entry.r_offset] = addend
+      case Self.word:
+        let index = Int(entry.r_info >> 32)
+        if index < symbols.all.count { targets[entry.r_offset] = symbols.all[index].entry.st_value &+ addend }
+      default:
+        break
+      }
     }
+    return targets
   }
 }

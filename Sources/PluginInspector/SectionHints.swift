@@ -36,19 +36,24 @@ struct SectionHints {
     sections.filter { $0.name == name }.map(\.header.sh_size).max() ?? 0
   }
 
-  /// The names that the full symbol table has for a function at `address`.
-  func functions(at address: UInt64) -> [String] {
+  /// The names that the full symbol table has for the functions at some addresses, in one pass over it.
+  func functions(at addresses: Set<UInt64>) -> [UInt64: [String]] {
+    var found: [UInt64: [String]] = [:]
     for section in sections where section.header.sh_type == UInt32(SHT_SYMTAB) {
       guard Int(section.header.sh_link) < sections.count,
         let symbols = file.records(
           Elf64_Sym.self, ELF_T_SYM, at: section.header.sh_offset, count: section.header.sh_size / 24)
       else { continue }
       let names = sections[Int(section.header.sh_link)].header
-      return symbols.filter { $0.st_value == address && Int32($0.st_info & 15) == STT_FUNC }.prefix(8).compactMap {
-        let (start, overflow) = names.sh_offset.addingReportingOverflow(UInt64($0.st_name))
-        return overflow ? nil : file.string(at: start, before: min(file.size, start &+ 1024))
+      for symbol in symbols where Int32(symbol.st_info & 15) == STT_FUNC && addresses.contains(symbol.st_value) {
+        let (start, overflow) = names.sh_offset.addingReportingOverflow(UInt64(symbol.st_name))
+        guard !overflow, found[symbol.st_value, default: []].count < 8,
+          let name = file.string(at: start, before: min(file.size, start &+ 1024))
+        else { continue }
+        found[symbol.st_value, default: []].append(name)
       }
+      break
     }
-    return []
+    return found
   }
 }

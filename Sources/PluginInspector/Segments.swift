@@ -14,8 +14,11 @@ struct Segments {
   func range(at address: UInt64) -> (offset: UInt64, available: UInt64)? {
     for segment in all where segment.p_type == UInt32(PT_LOAD) && address >= segment.p_vaddr {
       let distance = address - segment.p_vaddr
-      let (offset, overflow) = segment.p_offset.addingReportingOverflow(distance)
-      if distance < segment.p_filesz && !overflow { return (offset, segment.p_filesz - distance) }
+      // Whoever adds to the answer, within what is available, stays below the end of all numbers.
+      guard distance < segment.p_filesz, !segment.p_vaddr.addingReportingOverflow(segment.p_filesz).overflow,
+        !segment.p_offset.addingReportingOverflow(segment.p_filesz).overflow
+      else { continue }
+      return (segment.p_offset + distance, segment.p_filesz - distance)
     }
     return nil
   }

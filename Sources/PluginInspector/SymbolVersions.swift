@@ -59,6 +59,8 @@ struct SymbolVersions {
   /// Both tables are lists linked by distances in bytes. A distance is at least one record, so that no list is
   /// endless, and at most what the segment has.
   private static let recordSize: UInt64 = 16
+  /// A version's number has 15 bits.
+  private static let maximumCount = 1 << 15
 
   private mutating func readNeeded(
     _ file: ELFFile, _ segments: Segments, _ address: UInt64, _ count: UInt64, _ strings: DynamicStrings
@@ -66,13 +68,13 @@ struct SymbolVersions {
     guard let (start, available) = segments.range(at: address) else { return false }
     var position: UInt64 = 0
     for index in 0..<count {
-      guard position <= available, available - position >= Self.recordSize,
+      guard required.count <= Self.maximumCount, position <= available, available - position >= Self.recordSize,
         let need = file.records(Elf64_Verneed.self, ELF_T_BYTE, at: start + position, count: 1)?.first,
         need.vn_version == 1, let library = strings[UInt64(need.vn_file)]
       else { return false }
       var part = position + UInt64(need.vn_aux)
       for auxiliary in 0..<need.vn_cnt {
-        guard part <= available, available - part >= Self.recordSize,
+        guard required.count <= Self.maximumCount, part <= available, available - part >= Self.recordSize,
           let record = file.records(Elf64_Vernaux.self, ELF_T_BYTE, at: start + part, count: 1)?.first,
           let name = strings[UInt64(record.vna_name)]
         else { return false }
@@ -90,7 +92,7 @@ struct SymbolVersions {
   private mutating func readDefined(
     _ file: ELFFile, _ segments: Segments, _ address: UInt64, _ count: UInt64, _ strings: DynamicStrings
   ) -> Bool {
-    guard let (start, available) = segments.range(at: address) else { return false }
+    guard count <= UInt64(Self.maximumCount), let (start, available) = segments.range(at: address) else { return false }
     var position: UInt64 = 0
     for index in 0..<count {
       guard position <= available, available - position >= 20,

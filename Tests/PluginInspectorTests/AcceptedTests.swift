@@ -103,6 +103,34 @@ import PluginInspector
     #expect(report.unload == .unmaps)
   }
 
+  /// They are no plugins, but the loader takes them: whatever is refused about their form is our mistake.
+  @Test func `The system's own libraries are whole, and their symbols are found`() throws {
+    let limit = ProcessInfo.processInfo.environment["NETISR_LIBRARY_BYTES"].flatMap { Int($0) } ?? 100_000
+    var count = 0
+    var incomplete = 0
+    for directory in InspectionPolicy.systemLibraryDirectories.prefix(2) {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+      let inspector = Inspector(
+        policy: InspectionPolicy(allowedLibraries: InspectionPolicy.systemLibraries.union(names)))
+      for name in names.sorted() where name.contains(".so.") {
+        let bytes = try Workshop.read(directory + "/" + name)
+        guard bytes.count <= limit, bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { continue }
+        let report = inspector.inspect(bytes: bytes, fileName: name)
+        let form: Set<InspectionCheck> = [
+          .truncated, .elfClass, .byteOrder, .machine, .headers, .neededLibrary, .textRelocation,
+          .writableExecutable,
+        ]
+        let wrong = report.problems.filter { form.contains($0.check) }
+        #expect(wrong == [], "\(directory)/\(name)")
+        count += 1
+        incomplete += report.problems.contains { $0.check == .undefinedSymbol } ? 1 : 0
+      }
+    }
+    // A few want symbols of the one program that they are made for, a debugger's say.
+    #expect(incomplete <= count / 20, "\(incomplete) of \(count)")
+    #expect(count > 0)
+  }
+
   @Test func `A weak symbol may stay undefined`() throws {
     let bytes = try Workshop.bytes(
       Source.good(with: "if (maybe) maybe();", "void maybe(void) __attribute__((weak));"))

@@ -1,3 +1,4 @@
+import CLibELF
 import Foundation
 import Glibc
 import Testing
@@ -112,6 +113,31 @@ import PluginInspector
       let report = fence.inspect(Array(goodPlugin.prefix(length)), inspector)
       #expect(report.problems.map(\.check).allSatisfy { $0 == (length < 4 ? .notELF : .truncated) })
       #expect(report.verdict == .refused)
+    }
+  }
+
+  /// Sums of an address and a size are where a reader overflows; chance rarely gets there.
+  @Test func `Tables at the end of all addresses give a report`() {
+    for original in [goodPlugin, richPlugin] {
+      for start in [UInt64.max - 0xfff, UInt64.max - 0x1fff, 1 << 63, (1 << 47) - 0x1000] as [UInt64] {
+        for offset in [0, 0x400, UInt64.max - 0xfff] as [UInt64] {
+          for entry in 0..<40 {
+            let bytes = ELFPatcher.patch(original) {
+              let segment = $0.segments(PT_GNU_EH_FRAME)[0]
+              $0.store(UInt32(PT_LOAD), at: segment)
+              $0.store(offset, at: segment + ELFPatcher.offset)
+              $0.store(start, at: segment + ELFPatcher.address)
+              $0.store(UInt64(0x1000), at: segment + ELFPatcher.fileSize)
+              $0.store(UInt64(0x1000), at: segment + ELFPatcher.memorySize)
+              let dynamic = Int($0.load($0.segments(PT_DYNAMIC)[0] + ELFPatcher.offset, as: UInt64.self))
+              // A table's address, then perhaps its size in the entry after it.
+              $0.store(start + 0x800, at: dynamic + 16 * entry + 8)
+              if entry % 2 == 0 { $0.store(UInt64(0x800), at: dynamic + 16 * (entry + 1) + 8) }
+            }
+            #expect(Inspector().inspect(bytes: bytes, fileName: "end.so").verdict == .refused)
+          }
+        }
+      }
     }
   }
 }

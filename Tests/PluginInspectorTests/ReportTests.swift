@@ -26,8 +26,8 @@ import PluginInspector
 
     try workshop.run(
       "sh", "-c", "cd \(workshop.directory.path); sha256sum plugin.so > sum; readelf -n plugin.so > notes")
-    #expect(try String(contentsOfFile: workshop.path("sum"), encoding: .utf8).hasPrefix(report.sha256 + " "))
-    let notes = try String(contentsOfFile: workshop.path("notes"), encoding: .utf8)
+    #expect(String(decoding: try Workshop.read(workshop.path("sum")), as: UTF8.self).hasPrefix(report.sha256 + " "))
+    let notes = String(decoding: try Workshop.read(workshop.path("notes")), as: UTF8.self)
     #expect(notes.contains("Build ID: \(try #require(report.buildID))"))
   }
 
