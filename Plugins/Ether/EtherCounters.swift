@@ -1,6 +1,9 @@
 import NetISRPlugin
 
 /// The counters of ether, after netstat(1)'s link-level statistics.
+///
+/// Each frame is counted once in `total`, and once by what became of it: `ip`, `ip6`, `arp`, or the reason it went no
+/// further. `vlan` and `llc` tell how the payload was wrapped.
 struct EtherCounters {
   /// Frames.
   var total = Counter()
@@ -16,6 +19,10 @@ struct EtherCounters {
   var noproto = Counter()
   /// Frames that end inside their link headers.
   var tooshort = Counter()
+  /// 802.3 lengths of more than the frame had on the wire, or than IEEE 802.3 allows, or of less than LLC's header.
+  var badlen = Counter()
+  /// Frames for which memory ran out.
+  var nobufs = Counter()
 
   init() {}
 
@@ -28,8 +35,10 @@ struct EtherCounters {
     llc = try Counter("ether.llc")
     noproto = try Counter("ether.noproto")
     tooshort = try Counter("ether.tooshort")
+    badlen = try Counter("ether.badlen")
+    nobufs = try Counter("ether.nobufs")
   }
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = EtherCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = EtherCounters()

@@ -18,11 +18,14 @@ struct EtherHeader: ~Escapable {
   /// The type (from 0x600) or the length (up to 1500) field.
   var typeOrLength: UInt16 { bytes.u16(12) }
 
+  /// The destination, as a number of 48 bits.
+  var destination: UInt64 { UInt64(bytes.u32(0)) << 16 | UInt64(bytes.u16(4)) }
+
   /// The group bit of the destination.
   var isMulticast: Bool { bytes.u8(0) & 1 != 0 }
 
   /// The destination is ff:ff:ff:ff:ff:ff.
-  var isBroadcast: Bool { bytes.u32(0) == 0xffff_ffff && bytes.u16(4) == 0xffff }
+  var isBroadcast: Bool { destination == 0xffff_ffff_ffff }
 }
 
 /// What the type field says of the payload.
@@ -33,6 +36,8 @@ enum EtherType {
 
   /// The lowest type; smaller values are 802.3 lengths (IEEE 802.3 clause 3.2.6).
   static let lowest: UInt16 = 0x0600
+  /// The highest length; values between the two are neither.
+  static let highestLength: UInt16 = 1500
 
   /// 802.1Q, 802.1ad, and the type that QinQ had before it was standardised.
   static func isTag(_ type: UInt16) -> Bool {
@@ -47,15 +52,29 @@ enum Tag {
   static let limit = 8
 }
 
-/// LLC (802.2) with SNAP: AA AA 03, an organisation code, and a type when that code is 00-00-00 (RFC 1042) or
-/// 00-00-F8 (802.1H).
+/// LLC (802.2): two service access points and a control field.
+enum LLC {
+  static let size = 3
+
+  /// Novell's raw 802.3: an IPX header, with the checksum that it never has, right behind the length.
+  static func isRawNovell(_ bytes: RawSpan, at offset: Int) -> Bool {
+    bytes.u16(offset) == 0xffff
+  }
+}
+
+/// LLC with SNAP: AA AA 03, an organisation code, and a type when that code is 00-00-00 (RFC 1042) or 00-00-F8
+/// (802.1H).
 enum SNAP {
   static let size = 8
 
-  /// The type behind a SNAP header at `offset`; nil when it is another LLC frame. The caller has checked that
+  /// Whether the LLC header at `offset` says that SNAP follows. The caller has checked that `LLC.size` bytes are there.
+  static func follows(_ bytes: RawSpan, at offset: Int) -> Bool {
+    bytes.u16(offset) == 0xaaaa && bytes.u8(offset &+ 2) == 0x03
+  }
+
+  /// The type behind the header at `offset`; nil when another organisation defines it. The caller has checked that
   /// `size` bytes are there.
   static func type(in bytes: RawSpan, at offset: Int) -> UInt16? {
-    guard bytes.u16(offset) == 0xaaaa, bytes.u8(offset &+ 2) == 0x03 else { return nil }
     let organisation = bytes.u32(offset &+ 2) & 0x00ff_ffff
     return organisation == 0 || organisation == 0xf8 ? bytes.u16(offset &+ 6) : nil
   }

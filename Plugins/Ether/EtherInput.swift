@@ -9,24 +9,19 @@ func etherInput(_ frame: consuming Packet) {
   // Enough for the header, all tags and SNAP; a shorter frame shows what it has.
   let wanted = EtherHeader.size &+ Tag.limit &* Tag.size &+ SNAP.size
   let reach = frame.count < wanted ? frame.count : wanted
-  guard var packet = frame.contiguous(reach) else { return unsafe counters.tooshort.add() }
+  guard var packet = frame.contiguous(reach) else { return DropReason.noMemory.count() }
 
   let demux: Demux
   do throws(DropReason) {
-    demux = try Demux(packet.bytes, frameLength: packet.count)
+    demux = try Demux(packet.bytes, wireLength: packet.wireCount)
   } catch {
     return error.count()
   }
-  if let tag = demux.outerTag {
-    unsafe counters.vlan.add()
-    packet.vlanTag = tag
-  }
+  // A tag that the interface has taken off is outside of all that are left.
+  if packet.vlanTag == nil, let tag = demux.outerTag { packet.vlanTag = tag }
+  if packet.vlanTag != nil { unsafe counters.vlan.add() }
   if demux.isLLC { unsafe counters.llc.add() }
-  if demux.isBroadcast {
-    packet.flags |= M_BCAST
-  } else if demux.isMulticast {
-    packet.flags |= M_MCAST
-  }
+  packet.flags |= demux.flags(at: packet.interface)
   // An 802.3 length leaves the padding out; a type leaves it to the protocol.
   if let end = demux.end { packet.truncate(to: end) }
   packet.removeFirst(demux.headerLength)
@@ -49,17 +44,21 @@ func etherInput(_ frame: consuming Packet) {
 /// Why a frame goes no further.
 enum DropReason: Error {
   case tooShort
+  case badLength
+  case noMemory
 
   func count() {
     switch self {
     case .tooShort: unsafe counters.tooshort.add()
+    case .badLength: unsafe counters.badlen.add()
+    case .noMemory: unsafe counters.nobufs.add()
     }
   }
 }
 
 /// What the link headers of a frame say: parsed once, front to back.
 private struct Demux {
-  /// The payload's type; nil for an LLC frame that is not SNAP, or below too many tags.
+  /// The payload's type; nil for an 802.3 frame that is not SNAP, or below too many tags.
   var type: UInt16?
   /// Bytes before the payload.
   var headerLength = EtherHeader.size
@@ -67,37 +66,67 @@ private struct Demux {
   var end: Int?
   var outerTag: UInt16?
   var isLLC = false
-  var isBroadcast: Bool
-  var isMulticast: Bool
+  let destination: UInt64
+  let isMulticast: Bool
+  let isBroadcast: Bool
 
-  init(_ bytes: RawSpan, frameLength: Int) throws(DropReason) {
+  /// `bytes` are the first ones captured, enough for all headers if there are so many; the frame had `wireLength`.
+  init(_ bytes: RawSpan, wireLength: Int) throws(DropReason) {
     guard let header = EtherHeader(bytes) else { throw .tooShort }
-    isBroadcast = header.isBroadcast
+    destination = header.destination
     isMulticast = header.isMulticast
-    var type = header.typeOrLength
+    isBroadcast = header.isBroadcast
 
+    let typeOrLength = try skipTags(bytes, from: header.typeOrLength)
+    guard let typeOrLength else { return }
+    if typeOrLength >= EtherType.lowest {
+      type = typeOrLength
+    } else {
+      try enterLLC(bytes, length: typeOrLength, wireLength: wireLength)
+    }
+  }
+
+  /// Passes over all tags; the type or length behind them, or nil when there are too many.
+  private mutating func skipTags(_ bytes: RawSpan, from first: UInt16) throws(DropReason) -> UInt16? {
+    var type = first
     var tags = 0
     while EtherType.isTag(type) {
+      guard tags < Tag.limit else { return nil }
       guard bytes.byteCount >= headerLength &+ Tag.size else { throw .tooShort }
       if tags == 0 { outerTag = bytes.u16(headerLength) }
       type = bytes.u16(headerLength &+ 2)
       headerLength &+= Tag.size
       tags &+= 1
-      if tags == Tag.limit && EtherType.isTag(type) { return }
     }
+    return type
+  }
 
-    guard type < EtherType.lowest else {
-      self.type = type
-      return
+  /// Reads what is behind a length.
+  private mutating func enterLLC(_ bytes: RawSpan, length: UInt16, wireLength: Int) throws(DropReason) {
+    let end = headerLength &+ Int(length)
+    // Of a frame that was cut in capturing, what counts is what was on the wire.
+    guard length >= LLC.size, length <= EtherType.highestLength, end <= wireLength else { throw .badLength }
+    guard bytes.byteCount >= headerLength &+ LLC.size else { throw .tooShort }
+    self.end = end
+    guard !LLC.isRawNovell(bytes, at: headerLength) else { return }
+    let isSNAP = SNAP.follows(bytes, at: headerLength)
+    if isSNAP {
+      guard length >= SNAP.size else { throw .badLength }
+      guard bytes.byteCount >= headerLength &+ SNAP.size else { throw .tooShort }
     }
     isLLC = true
-    let end = headerLength &+ Int(type)
-    guard type >= 3, frameLength >= end else { throw .tooShort }
-    self.end = end
-    guard Int(type) >= SNAP.size, bytes.byteCount >= headerLength &+ SNAP.size else { return }
-    if let inner = SNAP.type(in: bytes, at: headerLength) {
-      self.type = inner
+    if isSNAP, let inner = SNAP.type(in: bytes, at: headerLength) {
+      type = inner
       headerLength &+= SNAP.size
     }
+  }
+
+  /// The packet flags that tell to whom the frame was sent. What an interface that only listens sees is never for
+  /// somebody else.
+  func flags(at interface: Interface?) -> UInt32 {
+    if isBroadcast { return M_BCAST }
+    if isMulticast { return M_MCAST }
+    guard let interface, !interface.isMonitor, let own = interface.etherAddress, own != destination else { return 0 }
+    return M_PROMISC
   }
 }

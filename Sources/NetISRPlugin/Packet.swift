@@ -112,16 +112,22 @@ public struct Packet: ~Copyable {
 
   // MARK: Trimming and joining
 
-  /// Removes the first `count` bytes; all when there are fewer.
+  /// Removes the first `count` bytes, all when there are fewer; they count no more in `wireCount` either.
   @inlinable
   public mutating func removeFirst(_ count: Int) {
-    unsafe m_adj(head, Int32(truncatingIfNeeded: Swift.min(count, self.count)))
+    let removed = Swift.min(count, self.count)
+    unsafe m_adj(head, Int32(truncatingIfNeeded: removed))
+    let wire = unsafe Int(head.pointee.m_pkthdr.wirelen)
+    unsafe head.pointee.m_pkthdr.wirelen = UInt32(truncatingIfNeeded: Swift.max(wire &- removed, 0))
   }
 
-  /// Removes bytes from the end until `count` are left: link-level padding.
+  /// Removes bytes from the end until `count` are left: link-level padding. Of a packet of which only the beginning was
+  /// captured, `wireCount` is what shrinks.
   @inlinable
   public mutating func truncate(to count: Int) {
     if count < self.count { unsafe m_adj(head, Int32(truncatingIfNeeded: count - self.count)) }
+    let wire = unsafe Int(head.pointee.m_pkthdr.wirelen)
+    unsafe head.pointee.m_pkthdr.wirelen = UInt32(truncatingIfNeeded: Swift.min(wire, Swift.max(count, 0)))
   }
 
   /// Appends a copy of `source`; false when memory ran out.
