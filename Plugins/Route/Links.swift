@@ -1,0 +1,103 @@
+import NetISRPlugin
+
+/// A link-level address: as much of it as there is, then zeros.
+struct LinkAddress {
+  static let maxSize = 32
+  var bytes: InlineArray<32, UInt8> = .init(repeating: 0)
+  var count: UInt32 = 0
+
+  init() {}
+
+  init(_ attribute: Attribute, _ packet: borrowing Packet) throws(DropReason) {
+    guard attribute.count <= Self.maxSize else { throw .malformed }
+    for index in 0..<attribute.count { bytes[index] = packet.u8(attribute.start &+ index) }
+    count = UInt32(truncatingIfNeeded: attribute.count)
+  }
+}
+
+/// A link: the value of "route.links", whose key is the system's interface index.
+struct Link {
+  /// With a NUL, or more, at its end.
+  var name: InlineArray<16, UInt8>
+  var address: LinkAddress
+  /// IFF_UP 1, ... of Linux.
+  var flags: UInt32
+  /// Bytes.
+  var mtu: UInt32
+  /// ARPHRD_...
+  var type: UInt32
+
+  var isUp: Bool { flags & 1 != 0 }
+}
+
+/// RTM_NEWLINK and RTM_DELLINK: struct ifinfomsg, attributes.
+struct LinkMessage {
+  static let fixedSize = 16
+
+  let index: UInt32
+  private let type: UInt32
+  private let flags: UInt32
+  private var name: InlineArray<16, UInt8>?
+  private var address: LinkAddress?
+  private var mtu: UInt32?
+
+  init(_ message: NetlinkMessage, _ packet: borrowing Packet) throws(DropReason) {
+    var attributes = try message.attributes(behind: Self.fixedSize)
+    let body = message.start
+    // Of a family, it is about that family's settings or a bridge's port: the link itself is AF_UNSPEC's.
+    guard packet.u8(body) == 0 else { throw .ignored }
+    type = UInt32(packet.u16(body &+ 2, message.order))
+    index = packet.u32(body &+ 4, message.order)
+    flags = packet.u32(body &+ 8, message.order)
+    guard index > 0, index <= UInt32(Int32.max) else { throw .malformed }
+    while let attribute = try attributes.next(packet) {
+      switch attribute.type {
+      case 1: address = try LinkAddress(attribute, packet)
+      case 3: name = try Self.name(attribute, packet)
+      case 4: mtu = try attribute.u32(packet)
+      case 18: try attribute.checkNested(packet)  // IFLA_LINKINFO
+      default: break
+      }
+    }
+  }
+
+  private static func name(_ attribute: Attribute, _ packet: borrowing Packet) throws(DropReason)
+    -> InlineArray<16, UInt8>
+  {
+    guard attribute.count > 0, attribute.count <= 16 else { throw .malformed }
+    var name: InlineArray<16, UInt8> = .init(repeating: 0)
+    for index in 0..<attribute.count { name[index] = packet.u8(attribute.start &+ index) }
+    // The last byte is the NUL.
+    name[attribute.count &- 1] = 0
+    return name
+  }
+
+  func add(vnet: UInt32) throws(DropReason) -> Change {
+    var wasKnown = false
+    var wentDown = false
+    // Some notifications bring only what is new: what they don't say stays.
+    let isKept = unsafe tables.links.update(index, vnet: vnet) { link, isNew in
+      wasKnown = !isNew
+      let wasUp = link.isUp
+      if let name { link.name = name }
+      if let address { link.address = address }
+      if let mtu { link.mtu = mtu }
+      link.flags = flags
+      link.type = type
+      wentDown = wasUp && !link.isUp
+      return .keep
+    }
+    guard isKept else { throw .full }
+    if wentDown { Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: false) }
+    return wasKnown ? .changed : .added
+  }
+
+  /// With a link goes what depends on it; the kernel does not say all of that by messages of its own.
+  func remove(vnet: UInt32) -> Change {
+    let wasKnown = unsafe tables.links.remove(index, vnet: vnet)
+    unsafe tables.addresses.sweep(vnet: vnet) { key, _ in key.interface == index ? .remove : .keep }
+    unsafe tables.neighbours.sweep(vnet: vnet) { key, _ in key.interface == index ? .remove : .keep }
+    Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: true)
+    return wasKnown ? .deleted : .absent
+  }
+}

@@ -1,0 +1,170 @@
+import NetISRPlugin
+
+/// Which route of a prefix others see: "route.inet" and "route.inet6" hold for each prefix the best route of the main table.
+///
+/// - **Main table only.** The local table (255) says which addresses are the host's own: "route.addresses" says that too. Tables of
+///   policy routing apply to what the rules choose, and a longest-prefix match knows no rules. All of them are in "route.routes".
+/// - **Unreachable, blackhole, prohibit, throw** are entries with that `type`: they hide the shorter prefixes, as in the kernel.
+/// - **The lowest metric wins.** Among equals the one that came first stays for as long as it lives; then the lowest interface
+///   index follows.
+/// - Routes for one type of service only are not selected.
+///
+/// Most prefixes have one route. Those that have had several are remembered in "route.shared"; only for them a deletion must look
+/// through all routes for the next best.
+///
+/// One netlink interface in a vnet, whose packets are handled in their order, is what this expects: two that report the same prefix at the same
+/// moment could leave the worse one selected.
+enum Selection {
+  // MARK: One route
+
+  /// Sets a route: whether it is new, or nil when there is no room.
+  static func add(_ route: Route, _ entry: RouteEntry, vnet: UInt32) -> Bool? {
+    var isNew = false
+    let isKept = unsafe tables.routes.update(route, vnet: vnet) { known, new in
+      isNew = new
+      known = entry
+      return .keep
+    }
+    guard isKept else { return nil }
+    guard route.isSelectable else { return isNew }
+    let prefix = route.prefix
+    guard let best = lookup(prefix, vnet: vnet) else { return insert(prefix, entry, vnet: vnet) ? isNew : nil }
+    if route.isSelected(in: best) { return insert(prefix, entry, vnet: vnet) ? isNew : nil }
+    unsafe tables.shared.insert(prefix, SharedPrefix(), vnet: vnet)
+    if entry.metric < best.metric { insert(prefix, entry, vnet: vnet) }
+    return isNew
+  }
+
+  /// Removes a route; false when it was not there.
+  static func remove(_ route: Route, vnet: UInt32) -> Bool {
+    guard unsafe tables.routes.remove(route, vnet: vnet) else { return false }
+    guard route.isSelectable, let best = lookup(route.prefix, vnet: vnet), route.isSelected(in: best) else { return true }
+    replaceBest(of: route.prefix, vnet: vnet)
+    return true
+  }
+
+  /// Removes the routes in whose place `route` comes: same table, prefix, type of service and metric. False when there are none.
+  static func removeAlternatives(to route: Route, vnet: UInt32) -> Bool {
+    let prefix = route.prefix
+    if route.isSelectable, !isShared(prefix, vnet: vnet) {
+      // The only route of its prefix is the selected one.
+      guard let only = lookup(prefix, vnet: vnet), only.metric == route.metric else { return false }
+      var known = route
+      known.gateway = only.gateway
+      known.interface = only.interface
+      known.type = only.type
+      return remove(known, vnet: vnet)
+    }
+    let removed = unsafe tables.routes.sweep(vnet: vnet) { other, _ in
+      other.prefix == prefix && other.table == route.table && other.metric == route.metric
+        && other.typeOfService == route.typeOfService ? .remove : .keep
+    }
+    if removed > 0 && route.isSelectable { replaceBest(of: prefix, vnet: vnet) }
+    return removed > 0
+  }
+
+  /// Some selected route is for the destination.
+  static func covers(_ destination: RouteAddress, _ family: Family, vnet: UInt32) -> Bool {
+    switch family {
+    case .inet: unsafe tables.inet.match(destination.word0, vnet: vnet, initial: RouteEntry()) != nil
+    case .inet6: unsafe tables.inet6.match(destination, vnet: vnet, initial: RouteEntry()) != nil
+    }
+  }
+
+  // MARK: All routes of a link
+
+  /// Removes the routes of an interface that is gone; or of one that is down: then those of IPv4, except the host's own addresses.
+  /// For these the kernel sends no messages; for IPv6 it does.
+  static func removeRoutes(of interface: UInt32, vnet: UInt32, linkIsGone: Bool) {
+    func goes(_ entry: RouteEntry, _ family: UInt8) -> TableVerdict {
+      entry.interface == interface && (linkIsGone || (family == 4 && entry.type != 2)) ? .remove : .keep
+    }
+    let removed = unsafe tables.routes.sweep(vnet: vnet) { route, entry in goes(entry, route.family) }
+    guard removed > 0 else { return }
+    unsafe tables.inet.sweep(vnet: vnet) { _, entry in goes(entry, 4) }
+    unsafe tables.inet6.sweep(vnet: vnet) { _, entry in goes(entry, 6) }
+    replaceMissing(vnet: vnet)
+  }
+
+  /// Selects again where a sweep took the best away and others are left. A sweep can't use other tables: so it collects some prefixes
+  /// and marks them, until none is left unmarked.
+  private static func replaceMissing(vnet: UInt32) {
+    unsafe tables.shared.sweep(vnet: vnet) { _, shared in
+      shared.isVisited = 0
+      return .keep
+    }
+    var count: Int
+    repeat {
+      var some: InlineArray<16, Prefix> = .init(repeating: Prefix(address: RouteAddress(), length: 0, family: 0))
+      count = 0
+      unsafe tables.shared.sweep(vnet: vnet) { prefix, shared in
+        guard shared.isVisited == 0, count < some.count else { return .keep }
+        shared.isVisited = 1
+        some[count] = prefix
+        count &+= 1
+        return .keep
+      }
+      for index in 0..<count where lookup(some[index], vnet: vnet) == nil {
+        replaceBest(of: some[index], vnet: vnet)
+      }
+    } while count == 16
+  }
+
+  /// Selects the best of the routes that a prefix has left, or none.
+  private static func replaceBest(of prefix: Prefix, vnet: UInt32) {
+    var best: RouteEntry?
+    var count = 0
+    if isShared(prefix, vnet: vnet) {
+      unsafe tables.routes.sweep(vnet: vnet) { route, entry in
+        guard route.isSelectable, route.prefix == prefix else { return .keep }
+        count &+= 1
+        if let other = best {
+          let isBetter = entry.metric == other.metric ? entry.interface < other.interface : entry.metric < other.metric
+          if isBetter { best = entry }
+        } else {
+          best = entry
+        }
+        return .keep
+      }
+      if count < 2 { unsafe tables.shared.remove(prefix, vnet: vnet) }
+    }
+    if let best {
+      insert(prefix, best, vnet: vnet)
+    } else if prefix.family == 4 {
+      unsafe tables.inet.remove(key4(prefix), vnet: vnet)
+    } else {
+      unsafe tables.inet6.remove(key6(prefix), vnet: vnet)
+    }
+  }
+
+  private static func isShared(_ prefix: Prefix, vnet: UInt32) -> Bool {
+    unsafe tables.shared.lookup(prefix, vnet: vnet, initial: SharedPrefix()) != nil
+  }
+
+  // MARK: The tables of prefixes
+
+  private static func key4(_ prefix: Prefix) -> RouteKey4 {
+    RouteKey4(prefixLength: prefix.length, address: prefix.address.word0)
+  }
+
+  private static func key6(_ prefix: Prefix) -> RouteKey6 {
+    RouteKey6(prefixLength: prefix.length, address: prefix.address)
+  }
+
+  private static func lookup(_ prefix: Prefix, vnet: UInt32) -> RouteEntry? {
+    if prefix.family == 4 { return unsafe tables.inet.lookup(key4(prefix), vnet: vnet, initial: RouteEntry()) }
+    return unsafe tables.inet6.lookup(key6(prefix), vnet: vnet, initial: RouteEntry())
+  }
+
+  @discardableResult
+  private static func insert(_ prefix: Prefix, _ entry: RouteEntry, vnet: UInt32) -> Bool {
+    if prefix.family == 4 { return unsafe tables.inet.insert(key4(prefix), entry, vnet: vnet) }
+    return unsafe tables.inet6.insert(key6(prefix), entry, vnet: vnet)
+  }
+}
+
+/// The value of "route.shared".
+struct SharedPrefix {
+  /// Not 0: `replaceMissing` has been here.
+  var isVisited: UInt32 = 0
+}
