@@ -128,7 +128,9 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
       for entry in unsafe copies(context, limit: .max) {
         var (key, value) = (entry.key, entry.value)
         unsafe key.withUnsafeMutableBytes { key in
-          unsafe value.withUnsafeMutableBytes { value in _ = unsafe body(argument, key.baseAddress, value.baseAddress, 1) }
+          unsafe value.withUnsafeMutableBytes { value in
+            _ = unsafe body(argument, key.baseAddress, value.baseAddress, 1)
+          }
         }
       }
       return 0
