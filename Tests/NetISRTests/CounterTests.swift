@@ -67,8 +67,8 @@ import Testing
       }
     }
     // What finished threads counted stays counted.
-    #expect(engine.counterValue(named: "test.adds") == 80_000)
-    #expect(engine.counterValue(named: "test.others") == 2000 * (0 + 1 + 2 + 3))
+    #expect(engine.counterValue(named: "test.adds")! == 80_000)
+    #expect(engine.counterValue(named: "test.others")! == 2000 * (0 + 1 + 2 + 3))
   }
 
   @Test func registrations() {

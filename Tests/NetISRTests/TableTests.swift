@@ -370,25 +370,42 @@ struct Table {
           })
       }
       for (key, held) in [(1, 20), (50, 20)] as [(UInt64, UInt64)] {
-        // Swift can't jump out of a callback: a thread ends inside of it, and its record is recovered by this one.
-        let hold = HoldBox()
-        runThreads(1) { _ in
-          hold.record = engine.attachCurrentThread()
-          _ = Table(t: shared).update(key) { _, value, _ in
-            value.assumingMemoryBound(to: table_held.self).pointee.th_bytes = 99
-            pthread_exit(nil)
-          }
-        }
-        #expect(!hold.record!.pointee.tableHold.isNone)
-        hold.record!.abandonTable()
-        #expect(hold.record!.pointee.tableHold.isNone)
+        // Swift can't jump out of a callback: a thread stays in it for ever, and its record is recovered by this one.
+        let parked = Parked(engine: engine, t: shared, key: key)
+        let raw = Unmanaged.passUnretained(parked).toOpaque()
+        var thread = pthread_t()
+        #expect(pthread_create(&thread, nil, { Unmanaged<Parked>.fromOpaque($0!).takeUnretainedValue().run() }, raw) == 0)
+        sem_wait(&parked.isInside)
+        let record = parked.record!
+        #expect(!record.pointee.tableHold.isNone)
+        record.abandonTable()
+        #expect(record.pointee.tableHold.isNone)
         #expect(table.lookup(key) == nil && table.count == 2 && table_held_bytes(t, 0) == held)
         #expect(table.update(key + 100) { _, _, _ in TABLE_REMOVE } == 0)
       }
     }
   }
 
-  final class HoldBox: @unchecked Sendable {
+  final class Parked: @unchecked Sendable {
+    let engine: Engine
+    let t: OpaquePointer
+    let key: UInt64
     var record: UnsafeMutablePointer<ThreadContext>?
+    var isInside = sem_t()
+
+    init(engine: Engine, t: OpaquePointer, key: UInt64) {
+      (self.engine, self.t, self.key) = (engine, t, key)
+      sem_init(&isInside, 0, 0)
+    }
+
+    func run() -> Never {
+      record = engine.attachCurrentThread()
+      _ = Table(t: t).update(key) { _, value, _ in
+        value.assumingMemoryBound(to: table_held.self).pointee.th_bytes = 99
+        sem_post(&self.isInside)
+        while true { pause() }
+      }
+      fatalError("unreachable")
+    }
   }
 }

@@ -18,9 +18,10 @@ private func withStore<T>(
   if unsafe writing && handle(t).pointee.isReader { return failure(EPERM) }
   guard let context = unsafe ThreadContext.current else { return failure(ENXIO) }
   guard unsafe context.pointee.tableHold.isNone else { return failure(EDEADLK) }
-  let gracePeriod = unsafe context.pointee.engine.gracePeriod
-  unsafe gracePeriod.enter(context)
-  defer { unsafe gracePeriod.leave(context) }
+  // The engine outlives the call: counting references would be two locked instructions on a line that all share.
+  let gracePeriod = unsafe Unmanaged.passUnretained(context.pointee.engine.gracePeriod)
+  unsafe gracePeriod._withUnsafeGuaranteedRef { unsafe $0.enter(context) }
+  defer { unsafe gracePeriod._withUnsafeGuaranteedRef { unsafe $0.leave(context) } }
   guard let store = unsafe handle(t).pointee.current else { return failure(ENOENT) }
   return unsafe body(store.pointee, context)
 }
