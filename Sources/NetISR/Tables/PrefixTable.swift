@@ -31,7 +31,9 @@ struct PrefixTable: ~Copyable {
 /// The operations of table.h on a longest-prefix-match table; see `HashOperations`.
 extension UnsafeMutablePointer where Pointee == PrefixTable {
   @inline(__always)
-  private func reading<T>(_ context: UnsafeMutablePointer<ThreadContext>, _ body: () -> T) -> T {
+  private func reading<T>(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ body: (UnsafeMutablePointer<PrefixTree>) -> T
+  ) -> T {
     let stripe = unsafe StripedLock.stripe(of: context)
     unsafe pointee.lock.lockShared(stripe)
     unsafe context.holdTable(.stripe(self, stripe))
@@ -39,10 +41,12 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
       unsafe context.releaseTable()
       unsafe pointee.lock.unlockShared(stripe)
     }
-    return body()
+    return unsafe body(pointee.tree)
   }
 
-  private func writing<T>(_ context: UnsafeMutablePointer<ThreadContext>, _ body: () -> T) -> T {
+  private func writing<T>(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ body: (UnsafeMutablePointer<PrefixTree>) -> T
+  ) -> T {
     unsafe pointee.lock.lockAll()
     unsafe context.holdTable(.all(self))
     defer {
@@ -50,15 +54,15 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
       unsafe context.releaseTable()
       unsafe pointee.lock.unlockAll()
     }
-    return body()
+    return unsafe body(pointee.tree)
   }
 
   func lookup(_ key: UnsafeRawPointer, _ value: UnsafeMutableRawPointer, _ context: UnsafeMutablePointer<ThreadContext>)
     -> Int32
   {
     guard let prefix = unsafe Prefix(key: key, keySize: pointee.shape.keySize) else { return ENOENT }
-    return unsafe reading(context) {
-      guard let found = unsafe pointee.tree.pointee.find(prefix) else { return ENOENT }
+    return unsafe reading(context) { tree in
+      guard let found = unsafe tree.pointee.find(prefix) else { return ENOENT }
       unsafe memcpy(value, found, pointee.shape.valueSize)
       return 0
     }
@@ -69,8 +73,8 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
     _ context: UnsafeMutablePointer<ThreadContext>
   ) -> Int32 {
     let address = unsafe Prefix(address: address, byteCount: pointee.shape.keySize - 4)
-    return unsafe reading(context) {
-      guard let found = unsafe pointee.tree.pointee.match(address) else { return ENOENT }
+    return unsafe reading(context) { tree in
+      guard let found = unsafe tree.pointee.match(address) else { return ENOENT }
       unsafe memcpy(value, found.value, pointee.shape.valueSize)
       if let length = unsafe length { unsafe length.pointee = UInt32(found.length) }
       return 0
@@ -81,12 +85,12 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
     _ key: UnsafeRawPointer, _ value: UnsafeRawPointer, max: Int, _ context: UnsafeMutablePointer<ThreadContext>
   ) -> Int32 {
     guard let prefix = unsafe Prefix(key: key, keySize: pointee.shape.keySize) else { return EINVAL }
-    return unsafe writing(context) {
-      if let found = unsafe pointee.tree.pointee.find(prefix) {
+    return unsafe writing(context) { tree in
+      if let found = unsafe tree.pointee.find(prefix) {
         unsafe memcpy(found, value, pointee.shape.valueSize)
         return 0
       }
-      guard unsafe pointee.tree.pointee.count < max, let made = unsafe pointee.tree.pointee.make(prefix) else {
+      guard unsafe tree.pointee.count < max, let made = unsafe tree.pointee.make(prefix) else {
         return ENOSPC
       }
       unsafe memcpy(made, value, pointee.shape.valueSize)
@@ -98,10 +102,10 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
     _ key: UnsafeRawPointer, _ value: UnsafeMutableRawPointer?, _ context: UnsafeMutablePointer<ThreadContext>
   ) -> Int32 {
     guard let prefix = unsafe Prefix(key: key, keySize: pointee.shape.keySize) else { return ENOENT }
-    return unsafe writing(context) {
-      guard let found = unsafe pointee.tree.pointee.find(prefix) else { return ENOENT }
+    return unsafe writing(context) { tree in
+      guard let found = unsafe tree.pointee.find(prefix) else { return ENOENT }
       if let value = unsafe value { unsafe memcpy(value, found, pointee.shape.valueSize) }
-      unsafe pointee.tree.pointee.remove(prefix)
+      unsafe tree.pointee.remove(prefix)
       return 0
     }
   }
@@ -112,9 +116,9 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
     _ context: UnsafeMutablePointer<ThreadContext>
   ) -> Int32 {
     guard let prefix = unsafe Prefix(key: key, keySize: pointee.shape.keySize) else { return EINVAL }
-    return unsafe writing(context) {
-      guard let found = unsafe pointee.tree.pointee.find(prefix) else { return ENOENT }
-      if unsafe call(body, argument, prefix, found) == TABLE_REMOVE { unsafe pointee.tree.pointee.remove(prefix) }
+    return unsafe writing(context) { tree in
+      guard let found = unsafe tree.pointee.find(prefix) else { return ENOENT }
+      if unsafe call(body, argument, prefix, found) == TABLE_REMOVE { unsafe tree.pointee.remove(prefix) }
       return 0
     }
   }
@@ -128,17 +132,19 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
       for entry in unsafe copies(context, limit: .max) {
         var (key, value) = (entry.key, entry.value)
         unsafe key.withUnsafeMutableBytes { key in
-          unsafe value.withUnsafeMutableBytes { value in _ = unsafe body(argument, key.baseAddress, value.baseAddress, 1) }
+          unsafe value.withUnsafeMutableBytes { value in
+            _ = unsafe body(argument, key.baseAddress, value.baseAddress, 1)
+          }
         }
       }
       return 0
     }
-    return unsafe writing(context) {
+    return unsafe writing(context) { tree in
       var removed: UInt32 = 0
-      for prefix in unsafe pointee.tree.pointee.prefixes() {
-        guard let value = unsafe pointee.tree.pointee.find(prefix) else { continue }
+      for prefix in unsafe tree.pointee.prefixes() {
+        guard let value = unsafe tree.pointee.find(prefix) else { continue }
         if unsafe call(body, argument, prefix, value) == TABLE_REMOVE {
-          unsafe pointee.tree.pointee.remove(prefix)
+          unsafe tree.pointee.remove(prefix)
           removed &+= 1
         }
       }
@@ -148,17 +154,17 @@ extension UnsafeMutablePointer where Pointee == PrefixTable {
 
   /// Removes all entries.
   func removeAll(_ context: UnsafeMutablePointer<ThreadContext>) {
-    unsafe writing(context) {
-      for prefix in unsafe pointee.tree.pointee.prefixes() { unsafe pointee.tree.pointee.remove(prefix) }
+    unsafe writing(context) { tree in
+      for prefix in unsafe tree.pointee.prefixes() { unsafe tree.pointee.remove(prefix) }
     }
   }
 
   /// Copies of all entries, at one moment.
   func copies(_ context: UnsafeMutablePointer<ThreadContext>, limit: Int) -> [TableEntry] {
     let shape = unsafe pointee.shape
-    return unsafe reading(context) {
-      unsafe pointee.tree.pointee.prefixes().prefix(limit).compactMap { prefix in
-        guard let found = unsafe pointee.tree.pointee.find(prefix) else { return nil }
+    return unsafe reading(context) { tree in
+      unsafe tree.pointee.prefixes().prefix(limit).compactMap { prefix in
+        guard let found = unsafe tree.pointee.find(prefix) else { return nil }
         var key = [UInt8](repeating: 0, count: shape.keySize)
         unsafe key.withUnsafeMutableBytes { unsafe prefix.store(toKey: $0.baseAddress!, keySize: shape.keySize) }
         let value = unsafe [UInt8](UnsafeRawBufferPointer(start: found, count: shape.valueSize))

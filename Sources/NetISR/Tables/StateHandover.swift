@@ -73,7 +73,9 @@ extension Engine {
 
   /// Runs `body` on this thread as one of this engine's, whatever it was before.
   func onOwnThread<T, E: Error>(_ body: (UnsafeMutablePointer<ThreadContext>) throws(E) -> T) throws(E) -> T {
-    if let context = unsafe ThreadContext.current, unsafe context.pointee.engine === self { return unsafe try body(context) }
+    if let context = unsafe ThreadContext.current, unsafe context.pointee.engine === self {
+      return unsafe try body(context)
+    }
     return try withAttachedThread { () throws(E) in
       guard let context = unsafe ThreadContext.current else { preconditionFailure("withAttachedThread attaches") }
       return unsafe try body(context)

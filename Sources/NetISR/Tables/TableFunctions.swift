@@ -18,9 +18,10 @@ private func withStore<T>(
   if unsafe writing && handle(t).pointee.isReader { return failure(EPERM) }
   guard let context = unsafe ThreadContext.current else { return failure(ENXIO) }
   guard unsafe context.pointee.tableHold.isNone else { return failure(EDEADLK) }
-  let gracePeriod = unsafe context.pointee.engine.gracePeriod
-  unsafe gracePeriod.enter(context)
-  defer { unsafe gracePeriod.leave(context) }
+  // The engine outlives the call: counting references would be two locked instructions on a line that all share.
+  let gracePeriod = unsafe Unmanaged.passUnretained(context.pointee.engine.gracePeriod)
+  unsafe gracePeriod._withUnsafeGuaranteedRef { unsafe $0.enter(context) }
+  defer { unsafe gracePeriod._withUnsafeGuaranteedRef { unsafe $0.leave(context) } }
   guard let store = unsafe handle(t).pointee.current else { return failure(ENOENT) }
   return unsafe body(store.pointee, context)
 }
@@ -39,7 +40,8 @@ private func withStore(
 public func table_open(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePointer<OpaquePointer?>!) -> Int32 {
   guard let tp = unsafe tp else { return EINVAL }
   unsafe tp.pointee = nil
-  guard let spec = unsafe spec, let name = unsafe spec.pointee.ts_name.flatMap({ unsafe boundedString($0) }), let context = unsafe ThreadContext.current,
+  guard let spec = unsafe spec, let name = unsafe spec.pointee.ts_name.flatMap({ unsafe boundedString($0) }),
+    let context = unsafe ThreadContext.current,
     let identity = unsafe context.pointee.registering
   else { return EINVAL }
   let (error, handle) = unsafe context.pointee.engine.tables.open(spec.pointee, name: name, as: identity)
@@ -52,7 +54,9 @@ public func table_open(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePo
 public func table_find(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePointer<OpaquePointer?>!) -> Int32 {
   guard let tp = unsafe tp else { return EINVAL }
   unsafe tp.pointee = nil
-  guard let spec = unsafe spec, let name = unsafe spec.pointee.ts_name.flatMap({ unsafe boundedString($0) }) else { return EINVAL }
+  guard let spec = unsafe spec, let name = unsafe spec.pointee.ts_name.flatMap({ unsafe boundedString($0) }) else {
+    return EINVAL
+  }
   guard let context = unsafe ThreadContext.current else { return ENXIO }
   let (error, handle) = unsafe context.pointee.engine.tables.find(spec.pointee, name: name)
   unsafe tp.pointee = unsafe handle.map { unsafe OpaquePointer($0.pointer) }
@@ -61,7 +65,9 @@ public func table_find(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePo
 
 /// Copies a value out; see table.h. [any thread]
 @c @implementation
-public func table_lookup(_ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeMutableRawPointer!)
+public func table_lookup(
+  _ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeMutableRawPointer!
+)
   -> Int32
 {
   guard let key = unsafe key, let value = unsafe value else { return EINVAL }
@@ -80,7 +86,8 @@ public func table_match(
   _ t: OpaquePointer!, _ vnet: UInt32, _ addr: UnsafeRawPointer!, _ value: UnsafeMutableRawPointer!,
   _ plen: UnsafeMutablePointer<UInt32>!
 ) -> Int32 {
-  guard let t = unsafe t, let addr = unsafe addr, let value = unsafe value, unsafe !handle(t).pointee.shape.isHash else { return EINVAL }
+  guard let t = unsafe t, let addr = unsafe addr, let value = unsafe value, unsafe !handle(t).pointee.shape.isHash
+  else { return EINVAL }
   return unsafe withStore(t, vnet) { store, context in
     switch store.content(vnet) {
     case .none, .hash: ENOENT
@@ -91,7 +98,9 @@ public func table_match(
 
 /// Sets a value; see table.h. [any thread]
 @c @implementation
-public func table_insert(_ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeRawPointer!) -> Int32 {
+public func table_insert(_ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeRawPointer!)
+  -> Int32
+{
   guard let key = unsafe key, let value = unsafe value else { return EINVAL }
   return unsafe withStore(t, vnet, writing: true) { store, context in
     if store.shape.holdsMbufs { return EINVAL }
@@ -106,7 +115,9 @@ public func table_insert(_ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPo
 
 /// Removes a key; see table.h. [any thread]
 @c @implementation
-public func table_remove(_ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeMutableRawPointer!)
+public func table_remove(
+  _ t: OpaquePointer!, _ vnet: UInt32, _ key: UnsafeRawPointer!, _ value: UnsafeMutableRawPointer!
+)
   -> Int32
 {
   guard let key = unsafe key else { return EINVAL }
@@ -158,7 +169,9 @@ public func table_sweep(_ t: OpaquePointer!, _ vnet: UInt32, _ fn: TableCallback
 ///
 /// EPERM by a read-only handle, EINVAL for a table of prefixes.
 @c @implementation
-public func table_evict(_ t: OpaquePointer!, _ vnet: UInt32, _ fn: TableCallback!, _ arg: UnsafeMutableRawPointer!) -> Int32 {
+public func table_evict(_ t: OpaquePointer!, _ vnet: UInt32, _ fn: TableCallback!, _ arg: UnsafeMutableRawPointer!)
+  -> Int32
+{
   unsafe withStore(t, vnet, writing: true) { store, context in
     if !store.shape.isHash { return EINVAL }
     return switch store.content(vnet) {

@@ -51,8 +51,12 @@ final class TableRegistry: @unchecked Sendable {
   // MARK: Handles
 
   /// A handle for the owner: table_open. 0 or an errno value.
-  func open(_ spec: table_spec, name: String, as identity: PluginIdentity) -> (error: Int32, handle: Reference<TableHandle>?) {
-    guard let shape = unsafe TableShape(spec), let (group, _) = splitName(name), group == identity.name else { return (EINVAL, nil) }
+  func open(_ spec: table_spec, name: String, as identity: PluginIdentity) -> (
+    error: Int32, handle: Reference<TableHandle>?
+  ) {
+    guard let shape = unsafe TableShape(spec), let (group, _) = splitName(name), group == identity.name else {
+      return (EINVAL, nil)
+    }
     let bound = unsafe Int(spec.ts_maxentries)
     guard (1...Int(TABLE_MAXENTRIES)).contains(bound) else { return (EINVAL, nil) }
     return lock.withLock {
@@ -110,8 +114,9 @@ final class TableRegistry: @unchecked Sendable {
           continue
         }
         if new != nil {
-          handover.emptied.append(StateHandover.Emptied(
-            name: name, oldVersion: current.owner.stateVersion, newVersion: identity.stateVersion))
+          handover.emptied.append(
+            StateHandover.Emptied(
+              name: name, oldVersion: current.owner.stateVersion, newVersion: identity.stateVersion))
         }
         slot.replaceStore(with: new)
         handover.retired.serials.append(current.serial)

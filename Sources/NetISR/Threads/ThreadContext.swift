@@ -43,7 +43,13 @@ struct ThreadContext: ~Copyable {
     if let own = unsafe netisr_host_get_self() {
       return unsafe own.assumingMemoryBound(to: ThreadContext.self)
     }
-    return unsafe Engine.default?.attachCurrentThread()
+    return unsafe attached()
+  }
+
+  /// Out of line: it would cost every caller of `current` the saving of all registers.
+  @inline(never)
+  private static func attached() -> UnsafeMutablePointer<ThreadContext>? {
+    unsafe Engine.default?.attachCurrentThread()
   }
 }
 
