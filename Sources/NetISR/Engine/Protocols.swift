@@ -44,12 +44,12 @@ struct Protocols: ~Copyable {
 
   /// Publishes a record for new packets, or none.
   func setEntrance(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>?) {
-    unsafe entrances[number].store(record.map { UnsafeMutableRawPointer($0) }, ordering: .releasing)
+    unsafe entrances[number].store(UInt(bitPattern: record), ordering: .releasing)
   }
 
   /// Publishes a record for queued packets, or none.
   func setService(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>?) {
-    unsafe services[number].store(record.map { UnsafeMutableRawPointer($0) }, ordering: .releasing)
+    unsafe services[number].store(UInt(bitPattern: record), ordering: .releasing)
   }
 }
 
