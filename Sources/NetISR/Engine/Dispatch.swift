@@ -61,6 +61,32 @@ extension Engine {
     return unsafe select(context, record, .deferred, number, source, m)
   }
 
+  /// Queues a packet, unless its queue is full: then EAGAIN, nothing is counted, and the packet is still the caller's.
+  /// Otherwise as `netisr_queue_src`: 0 or an errno value, and the packet is consumed. [any thread]
+  public func offer(proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>) -> Int32 {
+    guard let context = unsafe ThreadContext.current else { return EAGAIN }
+    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else { return unsafe queue(context, proto: proto, source: source, packet: m) }
+    let number = Int(proto)
+    unsafe gracePeriod.enter(context)
+    defer { unsafe gracePeriod.leave(context) }
+    guard let record = unsafe protocols.entrance(number), unsafe vnets.isEnabled(number, for: m) else {
+      return unsafe queue(context, proto: proto, source: source, packet: m)
+    }
+    guard let (m, cpu) = unsafe selectWorkstream(record, .deferred, source, m, cpu: context.pointee.cpu) else {
+      unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
+      unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
+      return ENOBUFS
+    }
+    let stream = unsafe workstreams + cpu
+    unsafe stream.pointee.lock()
+    let wake = unsafe stream.pointee.append(m, to: number)
+    unsafe stream.pointee.unlock()
+    guard let wake else { return EAGAIN }
+    unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
+    if wake { wakeups[cpu].signal() }
+    return 0
+  }
+
   /// Counts the packet as received; nil, after dropping it, for a number that is no protocol's.
   @inline(__always)
   private func admit(
@@ -117,8 +143,11 @@ extension Engine {
     let stream = unsafe workstreams + cpu
     unsafe stream.pointee.lock()
     let wake = unsafe stream.pointee.append(m, to: number)
+    if wake == nil { unsafe stream.pointee.work[number].qdrops &+= 1 }
     unsafe stream.pointee.unlock()
-    guard let wake else { return unsafe drop(context, m, number, .qlimit, ENOBUFS) }
+    guard let wake else {
+      return unsafe drop(context, m, number, .qlimit, ENOBUFS)
+    }
     if wake { wakeups[cpu].signal() }
     return 0
   }

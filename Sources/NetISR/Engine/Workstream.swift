@@ -53,15 +53,12 @@ struct Workstream: ~Copyable {
   @inline(__always)
   var isIdle: Bool { !(running || dispatching || scheduled) }
 
-  /// Appends a packet; nil when the queue is full (the caller frees it), otherwise whether the worker must be
+  /// Appends a packet; nil when the queue is full, otherwise whether the worker must be
   /// woken. Locked.
   @inline(__always)
   mutating func append(_ m: UnsafeMutablePointer<mbuf>, to proto: Int) -> Bool? {
     let queue = unsafe work + proto
-    guard unsafe queue.pointee.len < queue.pointee.qlimit else {
-      unsafe queue.pointee.qdrops &+= 1
-      return nil
-    }
+    guard unsafe queue.pointee.len < queue.pointee.qlimit else { return nil }
     unsafe queue.pointee.append(m)
     unsafe queue.pointee.queued &+= 1
     // Also while the worker runs: it looks at this mask before it goes to sleep.
