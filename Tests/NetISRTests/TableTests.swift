@@ -374,7 +374,8 @@ struct Table {
         let parked = Parked(engine: engine, t: shared, key: key)
         let raw = Unmanaged.passUnretained(parked).toOpaque()
         var thread = pthread_t()
-        #expect(pthread_create(&thread, nil, { Unmanaged<Parked>.fromOpaque($0!).takeUnretainedValue().run() }, raw) == 0)
+        #expect(
+          pthread_create(&thread, nil, { Unmanaged<Parked>.fromOpaque($0!).takeUnretainedValue().run() }, raw) == 0)
         sem_wait(&parked.isInside)
         let record = parked.record!
         #expect(!record.pointee.tableHold.isNone)

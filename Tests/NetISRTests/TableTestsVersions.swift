@@ -78,6 +78,20 @@ import Testing
     }
   }
 
+  @Test func whatIsLeftHalfDoneIsOver() {
+    engine.withAttachedThread {
+      let old = Table(t: Spec().make(in: engine))
+      #expect(old.insert(1, 10) == 0)
+      let half = open(Spec(), as: v2)
+      #expect(half.insert(1, 20) == 0)
+      let v3 = PluginIdentity(name: "arp", stateVersion: 3)
+      let new = open(Spec(), as: v3)
+      #expect(new.insert(1, 30) == 0)
+      #expect(engine.commitRegistration(v3).emptied == [.init(name: "arp.neighbours", oldVersion: 1, newVersion: 3)])
+      #expect(new.lookup(1) == 30 && engine.tableList()[0].owner == v3)
+    }
+  }
+
   @Test func readers() {
     engine.withAttachedThread {
       var t: OpaquePointer?

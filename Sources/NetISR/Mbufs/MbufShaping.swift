@@ -168,7 +168,7 @@ public func m_cat(_ m: UnsafeMutablePointer<mbuf>!, _ n: UnsafeMutablePointer<mb
 
 /// Cuts a chain after `len` bytes; see mbuf.h. [any thread]
 ///
-/// The tail's packet header has the receiving interface, the time, the flow and the depth of the first; not its
+/// The tail's packet header has the receiving interface, the time and the flow of the first; not its
 /// checksum, tag and private fields, which say nothing about the tail.
 @c @implementation
 public func m_split(_ m: UnsafeMutablePointer<mbuf>!, _ len: Int32, _ how: Int32) -> UnsafeMutablePointer<mbuf>! {

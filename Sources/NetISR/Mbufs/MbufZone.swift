@@ -114,11 +114,6 @@ final class MbufZone: @unchecked Sendable {
     lock.withLock { unsafe (created, full.count * Self.magazineSize + partialCount, denied) }
   }
 
-  /// Counts a request that was refused before it came here.
-  func countDenial() {
-    lock.withLock { denied += 1 }
-  }
-
   private func takeEmpty() -> Magazine {
     if let magazine = unsafe empty.popLast() { return unsafe magazine }
     let magazine = Magazine.allocate(capacity: Self.magazineSize)

@@ -44,6 +44,7 @@ public func table_open(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePo
     let context = unsafe ThreadContext.current,
     let identity = unsafe context.pointee.registering
   else { return EINVAL }
+  guard unsafe context.pointee.tableHold.isNone else { return EDEADLK }
   let (error, handle) = unsafe context.pointee.engine.tables.open(spec.pointee, name: name, as: identity)
   unsafe tp.pointee = unsafe handle.map { unsafe OpaquePointer($0.pointer) }
   return error
@@ -58,6 +59,7 @@ public func table_find(_ spec: UnsafePointer<table_spec>!, _ tp: UnsafeMutablePo
     return EINVAL
   }
   guard let context = unsafe ThreadContext.current else { return ENXIO }
+  guard unsafe context.pointee.tableHold.isNone else { return EDEADLK }
   let (error, handle) = unsafe context.pointee.engine.tables.find(spec.pointee, name: name)
   unsafe tp.pointee = unsafe handle.map { unsafe OpaquePointer($0.pointer) }
   return error

@@ -45,7 +45,7 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
   /// After a fault on this thread was recovered from: gives back the table lock that it held, if any.
   ///
   /// An entry that a callback was changing is removed, since nobody knows what is in it; packets in it are not freed
-  /// (the chain may be torn) and stay counted as in flight.
+  /// (the chain may be torn) and stay counted as in flight. An entry of a table of prefixes stays, with whatever value.
   func abandonTable() {
     let hold = unsafe pointee.tableHold
     unsafe pointee.tableHold = TableHold()
@@ -53,7 +53,9 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
     case .none: break
     case .shard(let table, let shard): unsafe table.abandon(shard, hold)
     case .stripe(let table, let stripe): unsafe table.pointee.lock.unlockShared(stripe)
-    case .all(let table): unsafe table.pointee.lock.unlockAll()
+    case .all(let table):
+      unsafe table.pointee.publishCount()
+      unsafe table.pointee.lock.unlockAll()
     }
   }
 }

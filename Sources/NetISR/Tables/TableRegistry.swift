@@ -60,8 +60,9 @@ final class TableRegistry: @unchecked Sendable {
     let bound = unsafe Int(spec.ts_maxentries)
     guard (1...Int(TABLE_MAXENTRIES)).contains(bound) else { return (EINVAL, nil) }
     return lock.withLock {
+      // Another version's registration that was neither committed nor aborted is over.
       var mine = pending[identity.name] ?? Pending(identity: identity)
-      guard mine.identity == identity else { return (EINVAL, nil) }
+      if mine.identity != identity { mine = Pending(identity: identity) }
       guard let slot = slot(named: name) else { return (ENOMEM, nil) }
       let current = slot.store
       if let current, current.owner == identity {
@@ -98,7 +99,8 @@ final class TableRegistry: @unchecked Sendable {
   /// Makes current what the owner's registration has opened. What it has under another version is retired.
   func commit(_ identity: PluginIdentity) -> StateHandover {
     lock.withLock {
-      let mine = pending.removeValue(forKey: identity.name) ?? Pending(identity: identity)
+      var mine = pending.removeValue(forKey: identity.name) ?? Pending(identity: identity)
+      if mine.identity != identity { mine = Pending(identity: identity) }
       var handover = StateHandover()
       for (name, slot) in slots.sorted(by: { $0.key < $1.key }) {
         let current = slot.store
