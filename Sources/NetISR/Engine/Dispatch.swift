@@ -143,7 +143,10 @@ extension Engine {
     let stream = unsafe workstreams + cpu
     unsafe stream.pointee.lock()
     let wake = unsafe stream.pointee.append(m, to: number)
-    if wake == nil { unsafe stream.pointee.work[number].qdrops &+= 1 }
+    if wake == nil {
+      let work = unsafe stream.pointee.work + number
+      unsafe work.pointee.qdrops &+= 1
+    }
     unsafe stream.pointee.unlock()
     guard let wake else {
       return unsafe drop(context, m, number, .qlimit, ENOBUFS)
@@ -176,8 +179,9 @@ extension Engine {
     unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
     unsafe stream.pointee.lock()
     unsafe stream.pointee.dispatching = false
-    unsafe stream.pointee.work[number].handled &+= 1
-    unsafe stream.pointee.work[number].hybridDispatched &+= 1
+    let work = unsafe stream.pointee.work + number
+    unsafe work.pointee.handled &+= 1
+    unsafe work.pointee.hybridDispatched &+= 1
     // What others queued meanwhile found somebody running, and woke nobody.
     let wake = unsafe stream.pointee.pending != 0
     if wake { unsafe stream.pointee.scheduled = true }

@@ -173,7 +173,8 @@ extension Engine {
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
       unsafe stream.pointee.lock()
-      unsafe body(&stream.pointee.work[number])
+      let work = unsafe stream.pointee.work + number
+      unsafe body(&work.pointee)
       unsafe stream.pointee.unlock()
     }
   }
@@ -236,19 +237,20 @@ extension Engine {
       let stream = unsafe workstreams + wsid
       var doomed: [UnsafeMutablePointer<mbuf>] = unsafe []
       unsafe stream.pointee.lock()
-      var next = unsafe stream.pointee.work[number].detach()
-      let watermark = unsafe stream.pointee.work[number].watermark
+      let work = unsafe stream.pointee.work + number
+      var next = unsafe work.pointee.detach()
+      let watermark = unsafe work.pointee.watermark
       while let m = unsafe next {
         unsafe next = m.pointee.m_nextpkt
         if unsafe matches(m) {
           unsafe m.pointee.m_nextpkt = nil
           unsafe doomed.append(m)
         } else {
-          unsafe stream.pointee.work[number].append(m)
+          unsafe work.pointee.append(m)
         }
       }
-      unsafe stream.pointee.work[number].watermark = watermark
-      if unsafe stream.pointee.work[number].len == 0 { unsafe stream.pointee.pending &= ~(1 << UInt32(number)) }
+      unsafe work.pointee.watermark = watermark
+      if unsafe work.pointee.len == 0 { unsafe stream.pointee.pending &= ~(1 << UInt32(number)) }
       unsafe stream.pointee.unlock()
       for unsafe m in unsafe doomed { _ = unsafe drop(context, m, number, .purged, 0) }
     }
