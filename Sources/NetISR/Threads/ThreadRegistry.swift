@@ -26,6 +26,7 @@ final class ThreadRegistry: @unchecked Sendable {
     for index in 0..<count.load(ordering: .acquiring) {
       let record = unsafe records[index]
       unsafe record.pointee.counters.deallocate()
+      unsafe record.pointee.traffic.deinitialize(count: 1)
       unsafe record.pointee.traffic.deallocate()
       unsafe record.deinitialize(count: 1)
       unsafe free_aligned(record)
