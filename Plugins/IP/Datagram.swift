@@ -58,6 +58,12 @@ struct Datagram: BitwiseCopyable {
     }
   }
 
+  /// Whether the rest is no longer waited for. Packets are not always in order: one from before the first fragment is as
+  /// young as it.
+  func isDead(at now: UInt64) -> Bool {
+    now > created && now &- created > Reassembly.lifetime
+  }
+
   /// Takes what is new in a fragment. The caller has checked that its payload is not empty, all there, and of whole blocks
   /// unless it is the last one.
   mutating func add(_ fragment: borrowing Packet, _ header: IPHeader) -> Step {

@@ -48,38 +48,46 @@ struct Reassembly: Sendable {
       unsafe counters.fragdropped.add()
       return nil
     }
-    guard let chain = unsafe place(fragment, header) else { return nil }
-    return unsafe Packet(adopting: chain, arrivedWith: fragment.release())
+    var placing = Placing(fragment: fragment, header: header)
+    guard let chain = unsafe place(&placing) else { return nil }
+    return unsafe Packet(adopting: chain, arrivedWith: placing.fragment.release())
+  }
+
+  /// A fragment on its way into the table.
+  private struct Placing: ~Copyable {
+    let fragment: Packet
+    let header: IPHeader
+    var step = Datagram.Step.full
   }
 
   /// Puts the fragment into its datagram; the datagram's chain when it is complete.
-  private func place(_ fragment: borrowing Packet, _ header: IPHeader) -> UnsafeMutablePointer<mbuf>? {
-    let key = FragmentKey(fragment, header)
-    let vnet = fragment.vnet
-    let now = fragment.timestamp
+  private func place(_ placing: inout Placing) -> UnsafeMutablePointer<mbuf>? {
+    let key = FragmentKey(placing.fragment, placing.header)
+    let vnet = placing.fragment.vnet
     // Again after a datagram was too old, or after room was made; each time one entry fewer is in the way.
     for _ in 0..<4 {
-      var step = Datagram.Step.full
-      let found = table.update(key, vnet: vnet) { datagram, isNew in
+      placing.step = .full
+      let found = table.update(key, vnet: vnet, with: &placing) { placing, datagram, isNew in
+        let now = placing.fragment.timestamp
         if isNew {
           datagram.created = now
-        } else if isDead(datagram, at: now) {
-          step = .dead(datagram.fragments)
+        } else if datagram.isDead(at: now) {
+          placing.step = .dead(datagram.fragments)
           return .remove
         }
-        step = datagram.add(fragment, header)
-        return step.verdict(of: datagram)
+        placing.step = datagram.add(placing.fragment, placing.header)
+        return placing.step.verdict(of: datagram)
       }
       if !found && !evict(vnet: vnet) { break }
 
-      switch step {
+      switch placing.step {
       case .full: continue
       case .dead(let fragments): unsafe counters.fragtimeout.add(UInt64(fragments))
       case .complete(let chain): return unsafe chain
       case .refused: return unsafe countDrop()
       case .contradiction(let fragments): return unsafe countDrop(and: fragments)
       case .held:
-        // Another thread may make room at the same time; more than a datagram's worth of rounds is never needed.
+        // Other threads may add as fast as this one makes room: then they make room too.
         var rounds = 0
         while rounds < 64, table.heldBytes(vnet: vnet) > Self.byteLimit, evict(vnet: vnet) { rounds &+= 1 }
         return nil
@@ -104,9 +112,9 @@ struct Reassembly: Sendable {
 
   // MARK: Time
 
-  /// Packets are not always in order: one from before the first fragment is as young as it.
-  private func isDead(_ datagram: Datagram, at now: UInt64) -> Bool {
-    now > datagram.created && now &- datagram.created > Self.lifetime
+  private struct Sweep {
+    let now: UInt64
+    var isDue = false
   }
 
   /// Drops what is too old by the fragment's clock. There is no timer: where no fragment comes, nothing is in the way
@@ -115,23 +123,23 @@ struct Reassembly: Sendable {
     let clock = fragment.clock
     let vnet = fragment.vnet
     let now = fragment.timestamp
-    var isDue = false
-    let isKnown = sweeps.update(clock, vnet: vnet) { last, isNew in
+    var sweep = Sweep(now: now)
+    let isKnown = sweeps.update(clock, vnet: vnet, with: &sweep) { sweep, last, isNew in
       // In either direction: a capture may be played again.
-      let distance = now > last ? now &- last : last &- now
+      let distance = sweep.now > last ? sweep.now &- last : last &- sweep.now
       if isNew || distance >= Self.sweepInterval {
-        isDue = !isNew
-        last = now
+        sweep.isDue = !isNew
+        last = sweep.now
       }
       return .keep
     }
     // More clocks than places: the first one's goes to this one, at its next fragment.
     if !isKnown { _ = sweeps.evictOldest(vnet: vnet) { _, _ in } }
-    guard isDue else { return }
+    guard sweep.isDue else { return }
 
     var fragments: UInt64 = 0
     table.sweep(vnet: vnet) { key, datagram in
-      guard key.clock == clock, isDead(datagram, at: now) else { return .keep }
+      guard key.clock == clock, datagram.isDead(at: now) else { return .keep }
       fragments &+= UInt64(datagram.fragments)
       return .remove
     }
