@@ -1,0 +1,50 @@
+import NetISRPlugin
+
+/// ip: checks the header (RFC 791), puts fragments together, and hands whole datagrams to the layer above.
+func ipInput(_ packet: consuming Packet) {
+  unsafe counters.total.add()
+  do throws(DropReason) {
+    try receive(packet)
+  } catch {
+    error.count()
+  }
+}
+
+private func receive(_ input: consuming Packet) throws(DropReason) {
+  var packet = input
+  let header = try checkedHeader(of: packet)
+  // Bytes behind the datagram are the link's padding.
+  packet.truncate(to: header.totalLength)
+  if header.length > IPHeader.size {
+    unsafe counters.options.add()
+    let options = try IPOptions(of: packet, header)
+    try checkDestination(of: packet, header, isSourceRouted: options.isSourceRouted)
+  } else {
+    try checkDestination(of: packet, header, isSourceRouted: false)
+  }
+  guard header.isFragment else { return deliver(packet, header) }
+
+  unsafe counters.fragments.add()
+  guard let whole = unsafe reassembly.add(packet, header), let wholeHeader = IPHeader(of: whole) else { return }
+  unsafe counters.reassembled.add()
+  deliver(whole, wholeHeader)
+}
+
+/// The header, when all of it is there and right: the first check that fails names the reason. The order is FreeBSD's: a
+/// length is believed only after the checksum.
+///
+/// A capture may hold only the beginning of a packet. What is missing there was on the wire: the packet is as good as its
+/// length on the wire says, and goes on cut.
+private func checkedHeader(of packet: borrowing Packet) throws(DropReason) -> IPHeader {
+  guard let header = IPHeader(of: packet) else { throw .tooShort }
+  guard header.version == 4 else { throw .badVersion }
+  guard header.length >= IPHeader.size, header.length <= packet.wireCount else { throw .badHeaderLength }
+  guard header.length <= packet.count else { throw .tooShort }
+  if !packet.isHeaderChecksumVerified {
+    var checksum = InternetChecksum()
+    packet.add(from: 0, count: header.length, to: &checksum)
+    guard checksum.value == 0 else { throw .badChecksum }
+  }
+  guard header.totalLength >= header.length, header.totalLength <= packet.wireCount else { throw .badLength }
+  return header
+}
