@@ -59,7 +59,7 @@ struct Fragment {
 struct Datagram: BitwiseCopyable {
   /// The chain is the map's mbuf, with everything else behind it by m_next: who frees it frees all.
   var held: table_held
-  /// When the first fragment to arrive did, by the clock in the key.
+  /// When the first fragment to arrive did, by `clock`.
   var started: UInt64
   /// Bytes of the fragmentable part: that are here, in all (0: not known yet), and the farthest end so far.
   var received: UInt32 = 0
@@ -71,13 +71,15 @@ struct Datagram: BitwiseCopyable {
   var nextHeader: UInt8 = 0
   var isDead: UInt8 = 0
   private var spare: UInt16 = 0
-  private var spare2: UInt32 = 0
+  /// The key's clock.
+  var clock: UInt32
   /// The data.
   var buffer: DatagramBuffer
 
-  init(started: UInt64) {
+  init(started: Moment) {
     unsafe held = unsafe table_held()
-    self.started = started
+    self.started = started.time
+    clock = started.clock
     buffer = DatagramBuffer()
   }
 
@@ -91,8 +93,9 @@ struct Datagram: BitwiseCopyable {
     case complete(Reassembled)
   }
 
-  func isExpired(at now: UInt64) -> Bool {
-    now > started && now &- started >= ReassemblyLimit.timeout
+  func isExpired(at now: Moment) -> Bool {
+    guard let age = now.elapsed(since: Moment(clock: clock, time: started)) else { return false }
+    return age >= ReassemblyLimit.timeout
   }
 
   /// Nothing is known of it.

@@ -113,7 +113,9 @@ struct DatagramBuffer: BitwiseCopyable {
       let inPiece = place % Self.pieceSize
       let count = Swift.min(Self.pieceSize &- inPiece, fragment.end &- place)
       // In bounds: inPiece + count <= pieceSize, the size of the piece's cluster.
-      guard unsafe body(piece.pointee.m_data + inPiece, fragment.position &+ place &- fragment.offset, count) else { return }
+      guard unsafe body(piece.pointee.m_data + inPiece, fragment.position &+ place &- fragment.offset, count) else {
+        return
+      }
       place &+= count
     }
   }
@@ -161,7 +163,8 @@ struct DatagramBuffer: BitwiseCopyable {
   func join(
     _ held: table_held, headerLength: Int, nextHeaderOffset: Int, nextHeader: UInt8, total: Int
   ) -> UnsafeMutablePointer<mbuf>? {
-    guard let header = unsafe header, let bytes = unsafe header.pointee.m_data, let map = unsafe held.th_chain, unsafe Int(header.pointee.m_len) == headerLength,
+    guard let header = unsafe header, let bytes = unsafe header.pointee.m_data, let map = unsafe held.th_chain,
+      unsafe Int(header.pointee.m_len) == headerLength,
       headerLength >= IP6Header.size, nextHeaderOffset < headerLength
     else { return nil }
     let count = (total &+ Self.pieceSize &- 1) / Self.pieceSize

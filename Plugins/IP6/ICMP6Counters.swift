@@ -31,6 +31,12 @@ struct ICMP6Counters {
   /// MLD messages that RFC 2710 or RFC 3810 calls invalid.
   var mld_bad = Counter()
 
+  /// Neighbours and memberships that nobody confirmed any more, and those that made room for others.
+  var nd_timeout = Counter()
+  var nd_evicted = Counter()
+  var mld_timeout = Counter()
+  var mld_evicted = Counter()
+
   init() {}
 
   init(defining _: Void) throws(Errno) {
@@ -55,6 +61,10 @@ struct ICMP6Counters {
     snapped = try Counter("icmp6.snapped")
     nd_bad = try Counter("icmp6.nd_bad")
     mld_bad = try Counter("icmp6.mld_bad")
+    nd_timeout = try Counter("icmp6.nd_timeout")
+    nd_evicted = try Counter("icmp6.nd_evicted")
+    mld_timeout = try Counter("icmp6.mld_timeout")
+    mld_evicted = try Counter("icmp6.mld_evicted")
   }
 }
 

@@ -46,7 +46,7 @@ func ip6Input(_ received: consuming Packet) {
 private func isLocal(_ chain: HeaderChain, on interface: Interface?) -> Bool {
   guard let interface, !interface.isMonitor else { return true }
   if chain.destination.isMulticast { return true }
-  return interface.hasAddress(high: chain.destination.high, low: chain.destination.low)
+  return interface.hasIPv6(high: chain.destination.high, low: chain.destination.low)
 }
 
 /// Hands a packet to its upper layer, which here is ICMPv6; the others are counted.

@@ -4,18 +4,26 @@ import NetISRPlugin
 struct IP6Tables {
   /// Datagrams of which fragments are missing.
   var reassembly = Table<DatagramKey, Datagram>()
+  /// When each clock's datagrams were swept last.
+  var sweeps = Table<UInt32, UInt64>()
   /// Link-level addresses learned by Neighbor Discovery (RFC 4861).
-  var neighbours = Table<NeighbourKey, Neighbour>()
+  var neighbours = AgingTable<NeighbourKey, Neighbour>(lifetime: Neighbour.lifetime, empty: Neighbour())
   /// Multicast groups that somebody on a link listens to (RFC 2710, RFC 3810).
-  var memberships = Table<MembershipKey, Membership>()
+  var memberships = AgingTable<MembershipKey, Membership>(lifetime: Membership.lifetime, empty: Membership())
 
   init() {}
 
+  /// After the counters. [control]
   init(opening _: Void) throws(Errno) {
     reassembly = try Table(
       opening: "ip6.reassembly", maxEntries: ReassemblyLimit.datagrams, flags: TABLE_HOLDS_MBUFS)
-    neighbours = try Table(opening: "ip6.neighbours", maxEntries: 65_536)
-    memberships = try Table(opening: "ip6.memberships", maxEntries: 65_536)
+    sweeps = try Table(opening: "ip6.sweeps", maxEntries: ReassemblyLimit.clocks)
+    try unsafe neighbours.open(
+      "ip6.neighbours", sweeps: "ip6.neighbours_sweeps", maxEntries: Neighbour.limit,
+      timeouts: icmp6Counters.nd_timeout, evictions: icmp6Counters.nd_evicted)
+    try unsafe memberships.open(
+      "ip6.memberships", sweeps: "ip6.memberships_sweeps", maxEntries: Membership.limit,
+      timeouts: icmp6Counters.mld_timeout, evictions: icmp6Counters.mld_evicted)
   }
 }
 

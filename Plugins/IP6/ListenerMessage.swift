@@ -79,8 +79,7 @@ struct ListenerMessage {
   /// Enters what a report or a done says into the table. A query says nothing of listeners.
   func learn(from packet: borrowing Packet, _ message: ICMP6Message, _ chain: HeaderChain) {
     let learner = MembershipLearner(
-      interface: message.interfaceIndex, vnet: message.vnet, time: packet.timestamp, clock: packet.clock,
-      reporter: chain.source.wire)
+      interface: message.interfaceIndex, vnet: message.vnet, moment: packet.moment, reporter: chain.source.wire)
     switch message.type {
     case ICMP6Type.listenerReport2:
       _ = forEachRecord(packet, message) { learner.apply($0, of: packet) }

@@ -27,7 +27,8 @@ struct NeighbourMessage {
     guard !(solicits && chain.source.isUnspecified && sourceLink != nil) else { return nil }
   }
 
-  private mutating func readFixedPart(_ packet: borrowing Packet, _ message: ICMP6Message, _ chain: HeaderChain) -> Bool {
+  private mutating func readFixedPart(_ packet: borrowing Packet, _ message: ICMP6Message, _ chain: HeaderChain) -> Bool
+  {
     switch message.type {
     case ICMP6Type.routerSolicitation:
       return true

@@ -16,6 +16,8 @@ enum ReassemblyLimit {
   /// Nanoseconds from the first fragment to arrive until a datagram is given up.
   static let timeout: UInt64 = 60_000_000_000
   static let sweepInterval: UInt64 = 1_000_000_000
+  /// Clocks whose last sweep is known.
+  static let clocks: UInt32 = 1024
   /// The longest payload that a header can tell.
   static let payload = 65_535
 }
@@ -65,35 +67,30 @@ func reassemble(
     return nil
   }
   let vnet = packet.vnet
-  let now = packet.timestamp
+  let now = packet.moment
   let isScoped = chain.source.isLinkScoped || chain.destination.isLinkScoped
   let key = DatagramKey(
     source: chain.source.wire, destination: chain.destination.wire, identification: header.identification,
-    clock: packet.clock, zone: isScoped ? packet.interface?.index ?? 0 : 0)
-  sweepExpired(vnet: vnet, clock: key.clock, now: now)
+    clock: now.clock, zone: isScoped ? packet.interface?.index ?? 0 : 0)
+  sweepExpired(vnet: vnet, now: now)
   makeRoom(vnet: vnet)
 
   // From here the chain travels as a pointer: what is done with it is decided under the entry's lock.
   var visit = unsafe FragmentVisit(fragment, packet.release(), now)
-  let isThere = unsafe tables.reassembly.update(key, vnet: vnet) { datagram, isNew in
-    visit.put(into: &datagram, isNew: isNew)
-  }
-  if !isThere {
-    // The table is full: the oldest datagram goes.
+  if unsafe !tables.reassembly.update(key, vnet: vnet, with: &visit) {
+    // The table is full: the oldest datagram goes. Should others take its place first, this fragment is lost.
     evictOldest(vnet: vnet)
-    _ = unsafe tables.reassembly.update(key, vnet: vnet) { datagram, isNew in
-      visit.put(into: &datagram, isNew: isNew)
-    }
+    _ = unsafe tables.reassembly.update(key, vnet: vnet, with: &visit)
   }
   return visit.finish()
 }
 
 /// One fragment's visit to its datagram.
 @safe
-private struct FragmentVisit {
+private struct FragmentVisit: TableVisitor {
   private let fragment: Fragment
   private let packet: UnsafeMutablePointer<mbuf>
-  private let now: UInt64
+  private let now: Moment
   private var outcome = Datagram.Outcome.noRoom
   /// The whole datagram, when it came out of the table.
   private var whole: UnsafeMutablePointer<mbuf>?
@@ -101,7 +98,7 @@ private struct FragmentVisit {
   private var expired: UInt32 = 0
 
   /// Takes the packet over.
-  init(_ fragment: Fragment, _ packet: UnsafeMutablePointer<mbuf>, _ now: UInt64) {
+  init(_ fragment: Fragment, _ packet: UnsafeMutablePointer<mbuf>, _ now: Moment) {
     self.fragment = fragment
     unsafe self.packet = packet
     self.now = now
@@ -109,7 +106,7 @@ private struct FragmentVisit {
   }
 
   /// With the entry locked.
-  mutating func put(into datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
     if isNew {
       datagram = Datagram(started: now)
     } else if datagram.isExpired(at: now) {
@@ -146,16 +143,42 @@ private struct FragmentVisit {
   }
 }
 
-/// Gives datagrams up whose minute is over.
-private func sweepExpired(vnet: UInt32, clock: UInt32, now: UInt64) {
-  guard sweeps.isDue(clock: clock, now: now) else { return }
-  var expired: UInt64 = 0
-  unsafe tables.reassembly.sweep(vnet: vnet) { key, datagram in
-    guard key.clock == clock, datagram.isExpired(at: now) else { return .keep }
-    expired &+= UInt64(datagram.clear())
+/// Gives datagrams up whose minute is over, at most once a second of each clock.
+private func sweepExpired(vnet: UInt32, now: Moment) {
+  var schedule = SweepSchedule(now: now.time)
+  // More clocks than places: the one that came first loses its place, and this one gets it the next time.
+  if unsafe !tables.sweeps.update(now.clock, vnet: vnet, with: &schedule) {
+    _ = unsafe tables.sweeps.evictOldest(vnet: vnet)
+  }
+  guard schedule.isDue else { return }
+  var sweep = ExpirySweep(now: now)
+  unsafe tables.reassembly.sweep(vnet: vnet, with: &sweep)
+  if sweep.fragments > 0 { unsafe counters.fragtimeout.add(sweep.fragments) }
+}
+
+/// Whether a sweep is due: a second has gone by since the last one, in either direction, since a capture may start over.
+private struct SweepSchedule: TableVisitor {
+  let now: UInt64
+  var isDue = false
+
+  mutating func visit(_ last: inout UInt64, isNew: Bool) -> TableVerdict {
+    let distance = now > last ? now &- last : last &- now
+    isDue = !isNew && distance >= ReassemblyLimit.sweepInterval
+    if isNew || isDue { last = now }
+    return .keep
+  }
+}
+
+/// Removes what is too old.
+private struct ExpirySweep: TableVisitor {
+  let now: Moment
+  var fragments: UInt64 = 0
+
+  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+    guard datagram.isExpired(at: now) else { return .keep }
+    fragments &+= UInt64(datagram.clear())
     return .remove
   }
-  if expired > 0 { unsafe counters.fragtimeout.add(expired) }
 }
 
 /// Keeps the memory of all datagrams in its bound.
@@ -168,10 +191,18 @@ private func makeRoom(vnet: UInt32) {
   }
 }
 
+/// Gives the datagram up that began first.
 private func evictOldest(vnet: UInt32) {
-  var evicted: UInt32 = 0
-  _ = unsafe tables.reassembly.evictOldest(vnet: vnet) { _, datagram in
-    evicted = datagram.clear()
+  var eviction = Eviction()
+  _ = unsafe tables.reassembly.evictOldest(vnet: vnet, with: &eviction)
+  if eviction.fragments > 0 { unsafe counters.fragoverflow.add(eviction.fragments) }
+}
+
+private struct Eviction: TableVisitor {
+  var fragments: UInt64 = 0
+
+  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+    fragments = UInt64(datagram.clear())
+    return .remove
   }
-  if evicted > 0 { unsafe counters.fragoverflow.add(UInt64(evicted)) }
 }
