@@ -1,0 +1,116 @@
+import NetISRPlugin
+
+/// The counters of IPv6. Those of the second half are drops: each dropped packet is in exactly one of them.
+struct IP6Counters {
+  /// Packets, before any check.
+  var total = Counter()
+  /// Packets whose header chain names this header, each packet once. A header that was named but is cut off counts too.
+  var hopopts = Counter()
+  var routing = Counter()
+  var dstopts = Counter()
+  var fragments = Counter()
+  var ah = Counter()
+  var esp = Counter()
+  var mobility = Counter()
+  var hip = Counter()
+  var shim6 = Counter()
+  /// Fragments that are whole packets (RFC 6946).
+  var atomicfrags = Counter()
+  /// Packets longer than 65,575 bytes (RFC 2675).
+  var jumbo = Counter()
+  /// Datagrams put together from fragments.
+  var reassembled = Counter()
+  /// Packets handed to ICMPv6.
+  var delivered = Counter()
+
+  /// Shorter than the header.
+  var tooshort = Counter()
+  var badvers = Counter()
+  /// The payload is shorter than the header says.
+  var toosmall = Counter()
+  /// Addresses that no packet on a link may have (RFC 4291, section 2).
+  var badscope = Counter()
+  /// A header reaches beyond the payload.
+  var exttooshort = Counter()
+  /// More or longer headers or options than anybody needs (RFC 8504, section 5.3).
+  var toomanyhdr = Counter()
+  /// Hop-by-hop options that are not the first header (RFC 8200, section 4.1).
+  var badorder = Counter()
+  /// An option that is cut off, or whose type says to discard the packet (RFC 8200, section 4.2).
+  var badoptions = Counter()
+  /// A Jumbo option that contradicts the packet (RFC 2675, section 3).
+  var badjumbo = Counter()
+  /// A type 0 routing header with segments left (RFC 5095).
+  var routing0 = Counter()
+  /// Another routing header with segments left.
+  var badrouting = Counter()
+  /// The capture kept too little of the packet to handle it.
+  var snapped = Counter()
+  /// Not for us; nothing is forwarded yet.
+  var cantforward = Counter()
+  /// Fragments thrown away for what they are: duplicates, overlapping, malformed, with too long a datagram.
+  var fragdropped = Counter()
+  /// Fragments thrown away because others did not come within a minute.
+  var fragtimeout = Counter()
+  /// Fragments thrown away for want of room.
+  var fragoverflow = Counter()
+  /// Packets dropped because the host's memory ran out.
+  var nobufs = Counter()
+  /// Packets that say that nothing follows (next header 59).
+  var nonext = Counter()
+  /// Packets of protocols that nobody here takes; then which ones they were.
+  var noproto = Counter()
+  var tcp = Counter()
+  var udp = Counter()
+  var udplite = Counter()
+  var sctp = Counter()
+  /// IPv4, IPv6 and GRE inside of IPv6.
+  var encap = Counter()
+
+  init() {}
+
+  init(defining _: Void) throws(Errno) {
+    total = try Counter("ip6.total")
+    hopopts = try Counter("ip6.hopopts")
+    routing = try Counter("ip6.routing")
+    dstopts = try Counter("ip6.dstopts")
+    fragments = try Counter("ip6.fragments")
+    ah = try Counter("ip6.ah")
+    esp = try Counter("ip6.esp")
+    mobility = try Counter("ip6.mobility")
+    hip = try Counter("ip6.hip")
+    shim6 = try Counter("ip6.shim6")
+    atomicfrags = try Counter("ip6.atomicfrags")
+    jumbo = try Counter("ip6.jumbo")
+    reassembled = try Counter("ip6.reassembled")
+    delivered = try Counter("ip6.delivered")
+
+    tooshort = try Counter("ip6.tooshort")
+    badvers = try Counter("ip6.badvers")
+    toosmall = try Counter("ip6.toosmall")
+    badscope = try Counter("ip6.badscope")
+    exttooshort = try Counter("ip6.exttooshort")
+    toomanyhdr = try Counter("ip6.toomanyhdr")
+    badorder = try Counter("ip6.badorder")
+    badoptions = try Counter("ip6.badoptions")
+    badjumbo = try Counter("ip6.badjumbo")
+    routing0 = try Counter("ip6.routing0")
+    badrouting = try Counter("ip6.badrouting")
+    snapped = try Counter("ip6.snapped")
+    cantforward = try Counter("ip6.cantforward")
+    fragdropped = try Counter("ip6.fragdropped")
+    fragtimeout = try Counter("ip6.fragtimeout")
+    fragoverflow = try Counter("ip6.fragoverflow")
+    nobufs = try Counter("ip6.nobufs")
+    nonext = try Counter("ip6.nonext")
+    noproto = try Counter("ip6.noproto")
+    tcp = try Counter("ip6.tcp")
+    udp = try Counter("ip6.udp")
+    udplite = try Counter("ip6.udplite")
+    sctp = try Counter("ip6.sctp")
+    encap = try Counter("ip6.encap")
+  }
+}
+
+/// Written once, during registration, before any packet.
+nonisolated(unsafe) var counters = IP6Counters()

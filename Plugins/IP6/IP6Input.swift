@@ -1,0 +1,72 @@
+import NetISRPlugin
+
+/// ip6: the input side of IPv6 (RFC 8200).
+///
+/// Checks the fixed header, walks the extension headers, puts fragments together, and hands what is for us to ICMPv6. The
+/// first check that a packet fails counts it, once, and drops it. Nothing is sent and nothing forwarded yet.
+func ip6Input(_ received: consuming Packet) {
+  unsafe counters.total.add()
+  guard received.count >= IP6Header.size else { return DropReason.tooShort.count() }
+  guard var packet = received.contiguous(IP6Header.size) else { return DropReason.noBuffers.count() }
+
+  var chain: HeaderChain
+  do throws(DropReason) {
+    chain = try HeaderChain(packet)
+    guard isLocal(chain, on: packet.interface) else { throw .cantForward }
+  } catch {
+    return error.count()
+  }
+  // Link-level padding.
+  packet.truncate(to: chain.end)
+
+  var isReassembled = false
+  while true {
+    let stop: HeaderChain.Stop
+    do throws(DropReason) {
+      stop = try chain.advance(over: packet)
+    } catch {
+      return error.count()
+    }
+    switch stop {
+    case .upperLayer:
+      return deliver(packet, chain)
+    case .fragment(let header):
+      // Fragments inside of a datagram that came in fragments: nobody sends that in good faith.
+      guard !isReassembled else { return DropReason.fragment.count() }
+      guard let whole = reassemble(packet, header, chain) else { return }
+      chain.continue(with: whole.description)
+      packet = whole.take()
+      isReassembled = true
+    }
+  }
+}
+
+/// Whether the packet's destination is here: everything on an interface that only listens; else the interface's own
+/// addresses, and every multicast group.
+private func isLocal(_ chain: HeaderChain, on interface: Interface?) -> Bool {
+  guard let interface, !interface.isMonitor else { return true }
+  if chain.destination.isMulticast { return true }
+  return interface.hasIPv6(high: chain.destination.high, low: chain.destination.low)
+}
+
+/// Hands a packet to its upper layer, which here is ICMPv6; the others are counted.
+private func deliver(_ packet: consuming Packet, _ chain: HeaderChain) {
+  var packet = packet
+  // A Jumbo option may have said where the padding begins.
+  packet.truncate(to: chain.end)
+  switch chain.nextHeader {
+  case NextHeader.icmp6:
+    unsafe counters.delivered.add()
+    icmp6Input(packet, chain)
+    return
+  case NextHeader.none:
+    return DropReason.noNextHeader.count()
+  case NextHeader.tcp: unsafe counters.tcp.add()
+  case NextHeader.udp: unsafe counters.udp.add()
+  case NextHeader.udpLite: unsafe counters.udplite.add()
+  case NextHeader.sctp: unsafe counters.sctp.add()
+  case NextHeader.ipv4, NextHeader.ipv6, NextHeader.gre: unsafe counters.encap.add()
+  default: break
+  }
+  unsafe counters.noproto.add()
+}
