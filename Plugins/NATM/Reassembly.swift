@@ -145,7 +145,8 @@ extension PartialPDU {
       unsafe last = new
       unsafe piece = new
     }
-    guard let piece = unsafe piece, let head = unsafe held.th_chain, payload.count >= size, unsafe piece.room >= size else {
+    guard let piece = unsafe piece, let head = unsafe held.th_chain, payload.count >= size, unsafe piece.room >= size
+    else {
       return false
     }
     unsafe UnsafeMutableRawPointer(piece.pointee.m_data + Int(piece.pointee.m_len)).copyMemory(

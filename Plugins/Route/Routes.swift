@@ -94,7 +94,8 @@ struct RouteMessage {
     }
     hop.store(in: &entry)
     route = Route(
-      destination: (destination ?? RouteAddress()).masked(to: prefixLength), gateway: hop.gateway, interface: hop.interface,
+      destination: (destination ?? RouteAddress()).masked(to: prefixLength), gateway: hop.gateway,
+      interface: hop.interface,
       table: entry.table, metric: entry.metric, prefixLength: prefixLength, family: family.number,
       typeOfService: packet.u8(body &+ 3), type: entry.type)
   }

@@ -38,7 +38,9 @@ enum Selection {
   /// Removes a route; false when it was not there.
   static func remove(_ route: Route, vnet: UInt32) -> Bool {
     guard unsafe tables.routes.remove(route, vnet: vnet) else { return false }
-    guard route.isSelectable, let best = lookup(route.prefix, vnet: vnet), route.isSelected(in: best) else { return true }
+    guard route.isSelectable, let best = lookup(route.prefix, vnet: vnet), route.isSelected(in: best) else {
+      return true
+    }
     replaceBest(of: route.prefix, vnet: vnet)
     return true
   }

@@ -22,7 +22,8 @@ extension Packet {
     var piece: UnsafeMutablePointer<mbuf>? = unsafe head
     while let current = unsafe piece {
       // m_data points to m_len bytes of a chain that this packet owns.
-      unsafe body(RawSpan(_unsafeStart: UnsafeRawPointer(current.pointee.m_data), byteCount: Int(current.pointee.m_len)))
+      unsafe body(
+        RawSpan(_unsafeStart: UnsafeRawPointer(current.pointee.m_data), byteCount: Int(current.pointee.m_len)))
       unsafe piece = current.pointee.m_next
     }
   }
