@@ -133,8 +133,8 @@ enum LinkCaptures {
     }
 
     /// Reads it through a capture interface into a harness with these plugins.
-    func replay(plugins: [String]) throws -> Harness {
-      let harness = try Harness(plugins: plugins)
+    func replay(plugins: [String], cpus: Int = 1, dispatch: Dispatch = .direct) throws -> Harness {
+      let harness = try Harness(plugins: plugins, cpus: cpus, dispatch: dispatch)
       try harness.engine.withAttachedThread {
         let path = folder.appendingPathComponent(file).path
         let reader: CaptureReader
@@ -145,16 +145,22 @@ enum LinkCaptures {
           return
         }
         let interface = CaptureInterface(
-          CaptureSpec(path: path), reader: reader, interface: harness.interface, sink: DispatchingSink())
+          CaptureSpec(path: path), reader: reader, interface: harness.interface, sink: DispatchingSink(harness))
         while try interface.poll(now: 0, limit: .max) != .ended {}
       }
+      harness.drain()
       return harness
     }
   }
 
-  /// Hands frames to their protocols.
+  /// Hands frames to their protocols, and runs the workers before a queue overflows.
   final class DispatchingSink: FrameSink {
+    let harness: Harness
+
+    init(_ harness: Harness) { self.harness = harness }
+
     func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
+      if harness.engine.room < 8 { harness.drain() }
       _ = netisr_dispatch_src(proto, source, packet)
     }
   }

@@ -78,9 +78,9 @@ extension Engine {
       return ENOBUFS
     }
     let stream = unsafe workstreams + cpu
-    unsafe stream.pointee.lock()
-    let wake = unsafe stream.pointee.append(m, to: number)
-    unsafe stream.pointee.unlock()
+    unsafe stream.lock()
+    let wake = unsafe stream.append(m, to: number)
+    unsafe stream.unlock()
     guard let wake else { return EAGAIN }
     unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
     if wake { wakeups[cpu].signal() }
@@ -141,13 +141,13 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int, on cpu: Int
   ) -> Int32 {
     let stream = unsafe workstreams + cpu
-    unsafe stream.pointee.lock()
-    let wake = unsafe stream.pointee.append(m, to: number)
+    unsafe stream.lock()
+    let wake = unsafe stream.append(m, to: number)
     if wake == nil {
       let work = unsafe stream.pointee.work + number
       unsafe work.pointee.qdrops &+= 1
     }
-    unsafe stream.pointee.unlock()
+    unsafe stream.unlock()
     guard let wake else {
       return unsafe drop(context, m, number, .qlimit, ENOBUFS)
     }
@@ -167,17 +167,17 @@ extension Engine {
     guard cpu == own else { return unsafe enqueue(context, m, number, on: cpu) }
 
     let stream = unsafe workstreams + cpu
-    unsafe stream.pointee.lock()
-    guard unsafe stream.pointee.isIdle else {
-      unsafe stream.pointee.unlock()
+    unsafe stream.lock()
+    guard unsafe stream.isIdle else {
+      unsafe stream.unlock()
       return unsafe enqueue(context, m, number, on: cpu)
     }
     // From here to the end this thread is the workstream's only executor.
     unsafe stream.pointee.dispatching = true
-    unsafe stream.pointee.unlock()
+    unsafe stream.unlock()
     unsafe record.pointee.handler(m)
     unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
-    unsafe stream.pointee.lock()
+    unsafe stream.lock()
     unsafe stream.pointee.dispatching = false
     let work = unsafe stream.pointee.work + number
     unsafe work.pointee.handled &+= 1
@@ -185,7 +185,7 @@ extension Engine {
     // What others queued meanwhile found somebody running, and woke nobody.
     let wake = unsafe stream.pointee.pending != 0
     if wake { unsafe stream.pointee.scheduled = true }
-    unsafe stream.pointee.unlock()
+    unsafe stream.unlock()
     if wake { wakeups[cpu].signal() }
     return 0
   }

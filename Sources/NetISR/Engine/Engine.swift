@@ -104,7 +104,7 @@ public final class Engine: @unchecked Sendable {
     for registration in registrations {
       if let registration { unsafe registration.record.deallocate() }
     }
-    for wsid in 0..<workerCount { unsafe (workstreams + wsid).deinitialize(count: 1) }
+    for wsid in 0..<workerCount { unsafe workstreams[wsid].destroy() }
     unsafe workstreams.deallocate()
   }
 
@@ -168,13 +168,13 @@ public final class Engine: @unchecked Sendable {
     var limit = configuration.maxQueueLimit
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
-      unsafe stream.pointee.lock()
+      unsafe stream.lock()
       for number in 1..<Protocols.count {
         let queue = unsafe stream.pointee.work + number
         unsafe queued += queue.pointee.len + queue.pointee.inProgress
         if unsafe queue.pointee.qlimit > 0 { limit = unsafe min(limit, queue.pointee.qlimit) }
       }
-      unsafe stream.pointee.unlock()
+      unsafe stream.unlock()
     }
     return limit - queued
   }
@@ -183,9 +183,9 @@ public final class Engine: @unchecked Sendable {
   public var isDrained: Bool {
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
-      unsafe stream.pointee.lock()
-      defer { unsafe stream.pointee.unlock() }
-      if unsafe !stream.pointee.isIdle || stream.pointee.pending != 0 { return false }
+      unsafe stream.lock()
+      defer { unsafe stream.unlock() }
+      if unsafe !stream.isIdle || stream.pointee.pending != 0 { return false }
     }
     return true
   }

@@ -172,10 +172,10 @@ extension Engine {
   func forEachQueue(of number: Int, _ body: (inout Work) -> Void) {
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
-      unsafe stream.pointee.lock()
+      unsafe stream.lock()
       let work = unsafe stream.pointee.work + number
       unsafe body(&work.pointee)
-      unsafe stream.pointee.unlock()
+      unsafe stream.unlock()
     }
   }
 
@@ -236,7 +236,7 @@ extension Engine {
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
       var doomed: [UnsafeMutablePointer<mbuf>] = unsafe []
-      unsafe stream.pointee.lock()
+      unsafe stream.lock()
       let work = unsafe stream.pointee.work + number
       var next = unsafe work.pointee.detach()
       let watermark = unsafe work.pointee.watermark
@@ -251,7 +251,7 @@ extension Engine {
       }
       unsafe work.pointee.watermark = watermark
       if unsafe work.pointee.len == 0 { unsafe stream.pointee.pending &= ~(1 << UInt32(number)) }
-      unsafe stream.pointee.unlock()
+      unsafe stream.unlock()
       for unsafe m in unsafe doomed { _ = unsafe drop(context, m, number, .purged, 0) }
     }
   }

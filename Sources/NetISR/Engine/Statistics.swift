@@ -75,8 +75,8 @@ extension Engine {
     let registered = state.withLock { registrations }
     return (0..<workerCount).map { wsid in
       let stream = unsafe workstreams + wsid
-      unsafe stream.pointee.lock()
-      defer { unsafe stream.pointee.unlock() }
+      unsafe stream.lock()
+      defer { unsafe stream.unlock() }
       let work = registered.indices.compactMap { number -> WorkStatistics? in
         guard let registration = registered[number] else { return nil }
         let queue = unsafe stream.pointee.work[number]
@@ -102,11 +102,11 @@ extension Engine {
     var result = Conservation()
     for wsid in 0..<workerCount {
       let stream = unsafe workstreams + wsid
-      unsafe stream.pointee.lock()
+      unsafe stream.lock()
       for number in 0..<Protocols.count {
         unsafe result.queued &+= UInt64(stream.pointee.work[number].len + stream.pointee.work[number].inProgress)
       }
-      unsafe stream.pointee.unlock()
+      unsafe stream.unlock()
     }
     var dropped = [UInt64](repeating: 0, count: DropReason.allCases.count)
     unsafe threads.forEach { record in

@@ -11,8 +11,8 @@ extension Engine {
   /// found empty: a purge can't leave a bit behind that keeps this loop going for ever.
   func process(_ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>) {
     let stream = unsafe workstreams + wsid
-    unsafe stream.pointee.lock()
-    defer { unsafe stream.pointee.unlock() }
+    unsafe stream.lock()
+    defer { unsafe stream.unlock() }
     // The sender will see what is pending when it is done, and wake the worker again.
     if unsafe stream.pointee.dispatching { return }
     unsafe stream.pointee.running = true
@@ -41,7 +41,7 @@ extension Engine {
     guard count > 0 else { return }
     var next = unsafe queue.pointee.detach()
     unsafe queue.pointee.inProgress = count
-    unsafe stream.pointee.unlock()
+    unsafe stream.unlock()
 
     unsafe gracePeriod.enter(context)
     var handled = 0
@@ -69,7 +69,7 @@ extension Engine {
     unsafe context.pointee.traffic.pointee.add(handled, to: .handled, of: number)
     unsafe gracePeriod.leave(context)
 
-    unsafe stream.pointee.lock()
+    unsafe stream.lock()
     unsafe queue.pointee.inProgress = 0
     unsafe queue.pointee.handled &+= UInt64(handled)
   }

@@ -3,10 +3,13 @@ import Glibc
 
 /// One serial execution of protocol handlers, and its queues: one per protocol, as in the original.
 ///
-/// Everything in it is guarded by `lock`, which is never held while a handler runs. The flags say who may run
+/// Everything that changes is guarded by `mutex`, which is never held while a handler runs. The flags say who may run
 /// handlers for this workstream at the moment; at most one thread does, and that is what keeps its order.
+///
+/// Storage only, never copied: it is used through a pointer, field by field. A method of the struct itself would
+/// begin with reading all of it, outside of the lock.
 @safe
-struct Workstream: ~Copyable {
+struct Workstream {
   let wsid: Int
 
   /// The worker runs handlers.
@@ -21,7 +24,7 @@ struct Workstream: ~Copyable {
   /// By protocol number.
   let work: UnsafeMutablePointer<Work>
 
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  fileprivate let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   init(wsid: Int) {
     self.wsid = wsid
@@ -33,38 +36,40 @@ struct Workstream: ~Copyable {
     precondition(error == 0, "pthread_mutex_init: \(error)")
   }
 
-  deinit {
+  /// Frees what `init` allocated.
+  func destroy() {
     unsafe work.deallocate()
     unsafe pthread_mutex_destroy(mutex)
     unsafe mutex.deallocate()
   }
+}
 
+extension UnsafeMutablePointer where Pointee == Workstream {
   @inline(__always)
   func lock() {
-    unsafe _ = pthread_mutex_lock(mutex)
+    _ = unsafe pthread_mutex_lock(pointee.mutex)
   }
 
   @inline(__always)
   func unlock() {
-    unsafe _ = pthread_mutex_unlock(mutex)
+    _ = unsafe pthread_mutex_unlock(pointee.mutex)
   }
 
-  /// Whether nobody runs handlers, nor is about to.
+  /// Whether nobody runs handlers, nor is about to. Locked.
   @inline(__always)
-  var isIdle: Bool { !(running || dispatching || scheduled) }
+  var isIdle: Bool { unsafe !(pointee.running || pointee.dispatching || pointee.scheduled) }
 
-  /// Appends a packet; nil when the queue is full, otherwise whether the worker must be
-  /// woken. Locked.
+  /// Appends a packet; nil when the queue is full, otherwise whether the worker must be woken. Locked.
   @inline(__always)
-  mutating func append(_ m: UnsafeMutablePointer<mbuf>, to proto: Int) -> Bool? {
-    let queue = unsafe work + proto
+  func append(_ m: UnsafeMutablePointer<mbuf>, to proto: Int) -> Bool? {
+    let queue = unsafe pointee.work + proto
     guard unsafe queue.pointee.len < queue.pointee.qlimit else { return nil }
     unsafe queue.pointee.append(m)
     unsafe queue.pointee.queued &+= 1
     // Also while the worker runs: it looks at this mask before it goes to sleep.
-    pending |= 1 << UInt32(proto)
-    guard isIdle else { return false }
-    scheduled = true
+    unsafe pointee.pending |= 1 << UInt32(proto)
+    guard unsafe isIdle else { return false }
+    unsafe pointee.scheduled = true
     return true
   }
 }
