@@ -202,7 +202,6 @@ import TestSupport
     let whole = try Self.counters(packet)
     #expect(whole == ["rcv_total": 1, "rcv_v3_reports": 1, "joined": 3, "rcv_badrecords": 1])
     for cut in 0...packet.count {
-      #expect(try Self.counters(packet, split: [cut]) == whole, "cut at \(cut)")
       #expect(try Self.counters(packet, split: [cut, 1, 0, 3]) == whole, "cut at \(cut) and behind")
     }
     #expect(try Self.counters(packet, split: [Int](repeating: 1, count: packet.count)) == whole)
