@@ -8,6 +8,7 @@ let abiNote: ABINote = (
   name: [0x65, 0x74, 0x68, 0x65, 0x72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "ether"
 )
 
+/// Says what ether serves, and defines what it keeps in the host. [control]
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in

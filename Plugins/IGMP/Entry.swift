@@ -8,6 +8,7 @@ let abiNote: ABINote = (
   name: [0x69, 0x67, 0x6d, 0x70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "igmp"
 )
 
+/// Says what igmp serves, and defines what it keeps in the host. [control]
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in

@@ -117,6 +117,24 @@ import TestSupport
     #expect(harness.tableCount(Self.table) == 0)
   }
 
+  @Test func whoOnlyListensLearnsItsOwnAddress() throws {
+    let harness = try Harness(plugins: ["arp"])
+    let own = try Self.station(harness)
+    own.pointee.if_flags |= UInt32(IFNET_MONITOR)
+    harness.input(NETISR_ARP, ARP.packet(from: [10, 0, 0, 2], to: [10, 0, 0, 9]), interface: own)
+    #expect(Self.neighbour(harness, [10, 0, 0, 2], own)?.link == ARP.alice)
+    #expect(harness.counter("arp.dupip") == 0)
+  }
+
+  @Test func withoutAnInterfaceNobodyIsLearned() throws {
+    let harness = try Harness(plugins: ["arp"])
+    harness.engine.withAttachedThread {
+      guard let m = Harness.makeChain(ARP.packet()) else { return }
+      _ = netisr_dispatch(UInt32(NETISR_ARP), m)
+    }
+    #expect(harness.counters("arp") == ["received": 1, "rxrequests": 1])
+  }
+
   // MARK: Time
 
   @Test func forgetsAfterTwentyMinutes() throws {

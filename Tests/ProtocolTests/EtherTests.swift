@@ -74,6 +74,20 @@ import TestSupport
     #expect(harness.delivered(to: NETISR_IP).map(\.vlanTag) == [nil])
   }
 
+  @Test(arguments: [[8, 0], [0x81, 0, 0, 7, 8, 0]] as [[UInt8]])
+  func aTagThatTheInterfaceTookOffStaysTheOutermost(type: [UInt8]) throws {
+    let harness = try Harness(plugins: ["ether"])
+    harness.engine.withAttachedThread {
+      guard let m = Harness.makeChain(Self.frame(type)) else { return }
+      m.pointee.m_pkthdr.rcvif = harness.interface
+      m.pointee.m_pkthdr.ether_vtag = 0x2064
+      m.pointee.m_flags |= M_VLANTAG
+      _ = netisr_dispatch(UInt32(NETISR_ETHER), m)
+    }
+    #expect(harness.delivered(to: NETISR_IP).map(\.vlanTag) == [0x2064])
+    #expect(harness.counters("ether") == ["total": 1, "ip": 1, "vlan": 1])
+  }
+
   @Test func passesEightTagsAndNoMore() throws {
     let tag: [UInt8] = [0x81, 0x00, 0x00, 0x07]
     let eight = Self.frame((0..<8).flatMap { _ in tag } + [8, 0])
