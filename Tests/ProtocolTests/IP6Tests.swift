@@ -154,8 +154,8 @@ import Testing
       "in a Fragment header", Array(IP6.fragmentPacket(58, 0, more: true, IP6.echo()).prefix(46)),
       ["ip6.fragments", "ip6.snapped"], wireLength: 60),
     Case(
-      "in a fragment", Array(IP6.fragmentPacket(6, 8, more: true, Self.tcp).prefix(56)),
-      ["ip6.fragments", "ip6.snapped"], wireLength: 68),
+      "in a fragment", Array(IP6.fragmentPacket(6, 8, more: true, Self.tcp + [0, 0, 0, 0]).prefix(56)),
+      ["ip6.fragments", "ip6.snapped"], wireLength: 72),
     Case("TCP", Array(IP6.packet(6, tcp).prefix(50)), ["ip6.tcp", "ip6.noproto"], wireLength: 60),
     Case("in the fixed header", Array(IP6.packet(6, tcp).prefix(20)), ["ip6.tooshort"], wireLength: 60),
   ]
