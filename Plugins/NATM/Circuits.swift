@@ -31,16 +31,9 @@ extension Circuit {
   /// VPI 0 with VCI 0 is no circuit (I.361, 2.2.3): so interfaces that don't know the circuit call it.
   func record(cells: UInt64, pdus: UInt64, time: UInt64, vnet: UInt32) {
     guard vpi != 0 || vci != 0 else { return }
-    var isFirst = false
-    let isKept = unsafe circuits.update(self, vnet: vnet) { traffic, isNew in
-      isFirst = isNew
-      traffic.frames &+= 1
-      traffic.cells &+= cells
-      traffic.pdus &+= pdus
-      traffic.lastTime = time
-      return .keep
-    }
-    if isKept && isFirst { unsafe counters.circuits.add() }
+    var frame = CircuitFrame(cells: cells, pdus: pdus, time: time)
+    let isKept = unsafe circuits.update(self, vnet: vnet, with: &frame)
+    if isKept && frame.isFirst { unsafe counters.circuits.add() }
   }
 
   /// What the VCI is set aside for (I.361, 2.2.3; af-ilmi-0065), in every path.
@@ -57,5 +50,22 @@ extension Circuit {
 
   enum Purpose {
     case idle, signalling, oam, resourceManagement, ilmi, user
+  }
+}
+
+/// One frame of a circuit.
+private struct CircuitFrame: TableVisitor {
+  let cells: UInt64
+  let pdus: UInt64
+  let time: UInt64
+  var isFirst = false
+
+  mutating func visit(_ traffic: inout CircuitTraffic, isNew: Bool) -> TableVerdict {
+    isFirst = isNew
+    traffic.frames &+= 1
+    traffic.cells &+= cells
+    traffic.pdus &+= pdus
+    traffic.lastTime = time
+    return .keep
   }
 }

@@ -9,9 +9,7 @@ func natmInput(_ frame: consuming Packet) {
   guard var packet = frame.contiguous(size), let header = packet.load(at: 0, initial: atm_frame()) else {
     return DropReason.tooShort.count()
   }
-  let missing = packet.missingCount
   packet.removeFirst(size)
-  packet.setMissingCount(missing)
 
   let form = Int32(header.af_form)
   guard form != ATM_FORM_CELL else { return cellInput(packet) }

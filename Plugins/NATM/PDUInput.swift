@@ -7,9 +7,8 @@ func pduInput(_ pdu: consuming Packet, isChecked: Bool) {
   do throws(DropReason) {
     if !isChecked {
       // The trailer is the end: without it there is nothing to check the PDU by.
-      guard pdu.missingCount == 0 else { throw .truncated }
+      guard pdu.wireCount == pdu.count else { throw .truncated }
       try AAL5.open(&pdu)
-      pdu.setMissingCount(0)
     }
     try deliver(pdu)
   } catch {
@@ -21,10 +20,8 @@ func pduInput(_ pdu: consuming Packet, isChecked: Bool) {
 private func deliver(_ pdu: consuming Packet) throws(DropReason) {
   let reach = pdu.count < Encapsulation.reach ? pdu.count : Encapsulation.reach
   guard var packet = pdu.contiguous(reach) else { throw .truncated }
-  let missing = packet.missingCount
   let encapsulation = try Encapsulation(packet.bytes, count: packet.wireCount)
   packet.removeFirst(encapsulation.headerLength)
-  packet.setMissingCount(missing)
 
   switch encapsulation.payload {
   case .ip:
@@ -48,10 +45,7 @@ extension Packet {
   /// Takes the FCS off the end of an Ethernet frame, as far as it was captured. It is not checked: the PDU's own CRC-32
   /// has spoken for the same bytes.
   fileprivate mutating func removeFCS() throws(DropReason) {
-    let missing = missingCount
     guard wireCount >= 14 &+ 4 else { throw .truncated }
-    guard missing < 4 else { return setMissingCount(missing &- 4) }
-    truncate(to: count &- (4 &- missing))
-    setMissingCount(0)
+    truncate(to: wireCount &- 4)
   }
 }

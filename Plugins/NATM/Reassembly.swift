@@ -51,18 +51,15 @@ func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) ->
   let vnet = cell.vnet
   let now = cell.timestamp
   let key = PartialKey(vpi: circuit.vpi, vci: circuit.vci, interface: circuit.interface, clock: cell.clock)
-  var step = Step()
-  // The caller has seen that a whole cell is in the first piece.
-  unsafe cell.bytes.extracting(droppingFirst: CellHeader.size).withUnsafeBytes { payload in
-    func offer() -> Bool {
-      unsafe partials.update(key, vnet: vnet) { partial, isNew in
-        unsafe step.take(payload, endsPDU: endsPDU, now: now, into: &partial, isNew: isNew)
-      }
+  // The caller has seen that a whole cell is in the first piece, which stays where it is for this long.
+  let step = unsafe cell.bytes.extracting(droppingFirst: CellHeader.size).withUnsafeBytes { payload in
+    var step = unsafe Step(payload: payload, endsPDU: endsPDU, now: now)
+    if unsafe !partials.update(key, vnet: vnet, with: &step) {
+      // As many circuits as the table has room for are under way: the oldest PDU gives way.
+      evictOldest(vnet: vnet)
+      if unsafe !partials.update(key, vnet: vnet, with: &step) { step.dropped = true }
     }
-    guard !offer() else { return }
-    // As many circuits as the table has room for are under way: the oldest PDU gives way.
-    evictOldest(vnet: vnet)
-    if !offer() { unsafe counters.dropped.add() }
+    return step
   }
   if step.timedOut { unsafe counters.timeouts.add() }
   if step.dropped { unsafe counters.dropped.add() }
@@ -76,8 +73,12 @@ func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) ->
   return pdu
 }
 
-/// What one cell does to a partial PDU. Runs with the entry locked. `complete` is the caller's to adopt.
-@safe private struct Step {
+/// What one cell does to a partial PDU. `payload` is good while the visit lasts; `complete` is the caller's to adopt.
+@safe private struct Step: TableVisitor {
+  let payload: UnsafeRawBufferPointer
+  let endsPDU: Bool
+  let now: UInt64
+
   /// The whole PDU, taken out of the entry.
   var complete: UnsafeMutablePointer<mbuf>?
   /// The cell began a PDU.
@@ -87,9 +88,13 @@ func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) ->
   /// The PDU was given up.
   var dropped = false
 
-  mutating func take(
-    _ payload: UnsafeRawBufferPointer, endsPDU: Bool, now: UInt64, into partial: inout PartialPDU, isNew: Bool
-  ) -> TableVerdict {
+  init(payload: UnsafeRawBufferPointer, endsPDU: Bool, now: UInt64) {
+    unsafe self.payload = unsafe payload
+    self.endsPDU = endsPDU
+    self.now = now
+  }
+
+  mutating func visit(_ partial: inout PartialPDU, isNew: Bool) -> TableVerdict {
     if !isNew && partial.isStale(at: now) {
       timedOut = partial.isAbandoned == 0
       partial.clear()
@@ -173,21 +178,24 @@ extension UnsafeMutablePointer where Pointee == mbuf {
 
 /// Gives up the PDU that was begun first.
 private func evictOldest(vnet: UInt32) {
+  var eviction = Eviction()
+  if unsafe partials.evictOldest(vnet: vnet, with: &eviction), eviction.wasAlive { unsafe counters.dropped.add() }
+}
+
+private struct Eviction: TableVisitor {
+  /// It was not given up before.
   var wasAlive = false
-  let found = unsafe partials.evictOldest(vnet: vnet) { _, partial in wasAlive = partial.isAbandoned == 0 }
-  if found && wasAlive { unsafe counters.dropped.add() }
+
+  mutating func visit(_ partial: inout PartialPDU, isNew: Bool) -> TableVerdict {
+    wasAlive = partial.isAbandoned == 0
+    return .remove
+  }
 }
 
 /// Gives up the PDUs of circuits that fell silent. Looked for when a PDU begins, at most once in a second of its clock.
 private func sweep(clock: UInt32, now: UInt64, vnet: UInt32) {
-  var isDue = false
-  let isKept = unsafe sweeps.update(clock, vnet: vnet) { last, isNew in
-    // A clock that was set back begins anew.
-    isDue = !isNew && (now < last.time || now &- last.time > 1_000_000_000)
-    if isNew || isDue { last.time = now }
-    return .keep
-  }
-  guard isKept && isDue else { return }
+  var check = SweepCheck(now: now)
+  guard unsafe sweeps.update(clock, vnet: vnet, with: &check), check.isDue else { return }
   var timedOut: UInt64 = 0
   unsafe partials.sweep(vnet: vnet) { key, partial in
     guard key.clock == clock, partial.isStale(at: now) else { return .keep }
@@ -195,4 +203,16 @@ private func sweep(clock: UInt32, now: UInt64, vnet: UInt32) {
     return .remove
   }
   unsafe counters.timeouts.add(timedOut)
+}
+
+/// Whether a second has passed since the last sweep. A clock that was set back begins anew.
+private struct SweepCheck: TableVisitor {
+  let now: UInt64
+  var isDue = false
+
+  mutating func visit(_ last: inout LastSweep, isNew: Bool) -> TableVerdict {
+    isDue = !isNew && (now < last.time || now &- last.time > 1_000_000_000)
+    if isNew || isDue { last.time = now }
+    return .keep
+  }
 }

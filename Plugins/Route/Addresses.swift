@@ -53,14 +53,9 @@ struct AddressMessage {
   }
 
   func add(vnet: UInt32) throws(DropReason) -> Change {
-    var wasKnown = false
-    let isKept = unsafe tables.addresses.update(key, vnet: vnet) { known, isNew in
-      wasKnown = !isNew
-      known = value
-      return .keep
-    }
-    guard isKept else { throw .full }
-    return wasKnown ? .changed : .added
+    let isNew = unsafe tables.addresses.lookup(key, vnet: vnet, initial: value) == nil
+    guard unsafe tables.addresses.insert(key, value, vnet: vnet) else { throw .full }
+    return isNew ? .added : .changed
   }
 
   func remove(vnet: UInt32) -> Change {

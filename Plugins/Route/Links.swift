@@ -18,14 +18,14 @@ struct LinkAddress {
 /// A link: the value of "route.links", whose key is the system's interface index.
 struct Link {
   /// With a NUL, or more, at its end.
-  var name: InlineArray<16, UInt8>
-  var address: LinkAddress
+  var name: InlineArray<16, UInt8> = .init(repeating: 0)
+  var address = LinkAddress()
   /// IFF_UP 1, ... of Linux.
-  var flags: UInt32
+  var flags: UInt32 = 0
   /// Bytes.
-  var mtu: UInt32
+  var mtu: UInt32 = 0
   /// ARPHRD_...
-  var type: UInt32
+  var type: UInt32 = 0
 
   var isUp: Bool { flags & 1 != 0 }
 }
@@ -73,23 +73,17 @@ struct LinkMessage {
   }
 
   func add(vnet: UInt32) throws(DropReason) -> Change {
-    var wasKnown = false
-    var wentDown = false
+    let known = unsafe tables.links.lookup(index, vnet: vnet, initial: Link())
     // Some notifications bring only what is new: what they don't say stays.
-    let isKept = unsafe tables.links.update(index, vnet: vnet) { link, isNew in
-      wasKnown = !isNew
-      let wasUp = link.isUp
-      if let name { link.name = name }
-      if let address { link.address = address }
-      if let mtu { link.mtu = mtu }
-      link.flags = flags
-      link.type = type
-      wentDown = wasUp && !link.isUp
-      return .keep
-    }
-    guard isKept else { throw .full }
-    if wentDown { Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: false) }
-    return wasKnown ? .changed : .added
+    var link = known ?? Link()
+    if let name { link.name = name }
+    if let address { link.address = address }
+    if let mtu { link.mtu = mtu }
+    link.flags = flags
+    link.type = type
+    guard unsafe tables.links.insert(index, link, vnet: vnet) else { throw .full }
+    if let known, known.isUp && !link.isUp { Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: false) }
+    return known == nil ? .added : .changed
   }
 
   /// With a link goes what depends on it; the kernel does not say all of that by messages of its own.

@@ -19,13 +19,8 @@ enum Selection {
 
   /// Sets a route: whether it is new, or nil when there is no room.
   static func add(_ route: Route, _ entry: RouteEntry, vnet: UInt32) -> Bool? {
-    var isNew = false
-    let isKept = unsafe tables.routes.update(route, vnet: vnet) { known, new in
-      isNew = new
-      known = entry
-      return .keep
-    }
-    guard isKept else { return nil }
+    let isNew = unsafe tables.routes.lookup(route, vnet: vnet, initial: entry) == nil
+    guard unsafe tables.routes.insert(route, entry, vnet: vnet) else { return nil }
     guard route.isSelectable else { return isNew }
     let prefix = route.prefix
     guard let best = lookup(prefix, vnet: vnet) else { return insert(prefix, entry, vnet: vnet) ? isNew : nil }

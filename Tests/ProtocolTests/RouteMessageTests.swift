@@ -162,7 +162,8 @@ import TestSupport
         type: 25, [10, 2, 0, 0], prefix: 16,
         hops: [.init(gateway: [10, 1, 0, 1], interface: 2), .init(gateway: nil, interface: 3)]),
       nl.route(family: 10, [UInt8](repeating: 0xfd, count: 16), prefix: 64, interface: 2, metric: 256, flags: 0x100),
-      nl.route(type: 26, [10, 2, 0, 0], prefix: 32, flags: 1), nl.link(type: 17, index: 2), nl.link(index: 2, up: false),
+      nl.route(type: 26, [10, 2, 0, 0], prefix: 32, flags: 1), nl.link(type: 17, index: 2),
+      nl.link(index: 2, up: false),
       RouteMessages(isBig: true).route([10, 1, 0, 0], prefix: 16, interface: 2),
       nl.message(2, [UInt8](repeating: 0, count: 20)),
     ]

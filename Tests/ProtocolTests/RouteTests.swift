@@ -188,7 +188,8 @@ import TestSupport
     input(
       nl.route(family: 28, nil, prefix: 20), nl.route(Self.a, prefix: 16, routeFlags: 0x200),
       nl.route(Self.a, prefix: 16, source: 8),
-      nl.link(index: 2, family: 7), nl.link(type: 17, index: 2, family: 10), nl.neighbour(family: 7, index: 2, [1, 2, 3, 4]),
+      nl.link(index: 2, family: 7), nl.link(type: 17, index: 2, family: 10),
+      nl.neighbour(family: 7, index: 2, [1, 2, 3, 4]),
       nl.neighbour(index: 2, [1, 2, 3, 4], ntf: 8), nl.address(family: 16, index: 2, [1], prefix: 8))
     #expect(harness.counter("route.ignored") == 8)
     #expect(harness.counter("route.messages") == 8)
