@@ -31,11 +31,11 @@ private func isLoopback(_ address: UInt32) -> Bool { address >> 24 == 127 }
 private func isLocal(_ address: UInt32, at interface: Interface) -> Bool {
   // 0.0.0.0 is what hosts of 4.2BSD broadcast to (RFC 1122, section 3.3.6).
   if isGroup(address) || address == broadcast || address == 0 { return true }
-  if interface.takesIPv4(address, orBroadcast: true) { return true }
+  if interface.hasIPv4(address) || interface.isIPv4Broadcast(address) { return true }
   var index: UInt32 = 1
   let last = ifnet_maxindex()
   while index <= last {
-    if let other = Interface(index: index), other.vnet == interface.vnet, other.takesIPv4(address, orBroadcast: false) {
+    if let other = Interface(index: index), other.vnet == interface.vnet, other.hasIPv4(address) {
       return true
     }
     index &+= 1

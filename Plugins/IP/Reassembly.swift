@@ -53,13 +53,6 @@ struct Reassembly: Sendable {
     return unsafe Packet(adopting: chain, arrivedWith: placing.fragment.release())
   }
 
-  /// A fragment on its way into the table.
-  private struct Placing: ~Copyable {
-    let fragment: Packet
-    let header: IPHeader
-    var step = Datagram.Step.full
-  }
-
   /// Puts the fragment into its datagram; the datagram's chain when it is complete.
   private func place(_ placing: inout Placing) -> UnsafeMutablePointer<mbuf>? {
     let key = FragmentKey(placing.fragment, placing.header)
@@ -67,17 +60,7 @@ struct Reassembly: Sendable {
     // Again after a datagram was too old, or after room was made; each time one entry fewer is in the way.
     for _ in 0..<4 {
       placing.step = .full
-      let found = table.update(key, vnet: vnet, with: &placing) { placing, datagram, isNew in
-        let now = placing.fragment.timestamp
-        if isNew {
-          datagram.created = now
-        } else if datagram.isDead(at: now) {
-          placing.step = .dead(datagram.fragments)
-          return .remove
-        }
-        placing.step = datagram.add(placing.fragment, placing.header)
-        return placing.step.verdict(of: datagram)
-      }
+      let found = table.update(key, vnet: vnet, with: &placing)
       if !found && !evict(vnet: vnet) { break }
 
       switch placing.step {
@@ -104,18 +87,13 @@ struct Reassembly: Sendable {
 
   /// Drops the datagram that was begun first. False when there is none.
   private func evict(vnet: UInt32) -> Bool {
-    var fragments: UInt32 = 0
-    let found = table.evictOldest(vnet: vnet) { _, datagram in fragments = datagram.fragments }
-    if found { unsafe counters.fragdropped.add(UInt64(fragments)) }
+    var eviction = Eviction()
+    let found = table.evictOldest(vnet: vnet, with: &eviction)
+    if found { unsafe counters.fragdropped.add(UInt64(eviction.fragments)) }
     return found
   }
 
   // MARK: Time
-
-  private struct Sweep {
-    let now: UInt64
-    var isDue = false
-  }
 
   /// Drops what is too old by the fragment's clock. There is no timer: where no fragment comes, nothing is in the way
   /// of any.
@@ -123,19 +101,11 @@ struct Reassembly: Sendable {
     let clock = fragment.clock
     let vnet = fragment.vnet
     let now = fragment.timestamp
-    var sweep = Sweep(now: now)
-    let isKnown = sweeps.update(clock, vnet: vnet, with: &sweep) { sweep, last, isNew in
-      // In either direction: a capture may be played again.
-      let distance = sweep.now > last ? sweep.now &- last : last &- sweep.now
-      if isNew || distance >= Self.sweepInterval {
-        sweep.isDue = !isNew
-        last = sweep.now
-      }
-      return .keep
-    }
+    var tick = Tick(now: now)
+    let isKnown = sweeps.update(clock, vnet: vnet, with: &tick)
     // More clocks than places: the first one's goes to this one, at its next fragment.
-    if !isKnown { _ = sweeps.evictOldest(vnet: vnet) { _, _ in } }
-    guard sweep.isDue else { return }
+    if !isKnown { _ = sweeps.evictOldest(vnet: vnet) }
+    guard tick.isDue else { return }
 
     var fragments: UInt64 = 0
     table.sweep(vnet: vnet) { key, datagram in
@@ -144,6 +114,51 @@ struct Reassembly: Sendable {
       return .remove
     }
     unsafe counters.fragtimeout.add(fragments)
+  }
+}
+
+/// A fragment on its way into the table.
+private struct Placing: ~Copyable, TableVisitor {
+  let fragment: Packet
+  let header: IPHeader
+  var step = Datagram.Step.full
+
+  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+    let now = fragment.timestamp
+    if isNew {
+      datagram.created = now
+    } else if datagram.isDead(at: now) {
+      step = .dead(datagram.fragments)
+      return .remove
+    }
+    step = datagram.add(fragment, header)
+    return step.verdict(of: datagram)
+  }
+}
+
+/// How many fragments go with a datagram.
+private struct Eviction: TableVisitor {
+  var fragments: UInt32 = 0
+
+  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+    fragments = datagram.fragments
+    return .remove
+  }
+}
+
+/// Whether it is time to sweep, by one clock.
+private struct Tick: TableVisitor {
+  let now: UInt64
+  var isDue = false
+
+  mutating func visit(_ last: inout UInt64, isNew: Bool) -> TableVerdict {
+    // In either direction: a capture may be played again.
+    let distance = now > last ? now &- last : last &- now
+    if isNew || distance >= Reassembly.sweepInterval {
+      isDue = !isNew
+      last = now
+    }
+    return .keep
   }
 }
 

@@ -1,8 +1,8 @@
 /// What is done to a table's entry while it is locked: a struct with what goes in and what comes out.
 ///
 /// The host's tables take a C function and a pointer. A closure that captures can't be passed that way without memory
-/// from the heap, which the path of a packet must not take; a visitor is passed by its address.
-public protocol TableVisitor {
+/// from the heap, which the path of a packet must not take; a visitor is passed by its address. It may own a packet.
+public protocol TableVisitor: ~Copyable {
   associatedtype Value: BitwiseCopyable
 
   /// Changes `value` in place; `isNew` when it was not there, and is all zero. Must not call into tables nor hand packets
@@ -13,7 +13,9 @@ public protocol TableVisitor {
 extension Table {
   /// Visits the entry of `key` with exclusive access; a missing one is made. False when the table is full.
   @inlinable
-  public func update<V: TableVisitor>(_ key: Key, vnet: UInt32, with visitor: inout V) -> Bool where V.Value == Value {
+  public func update<V: TableVisitor & ~Copyable>(
+    _ key: Key, vnet: UInt32, with visitor: inout V
+  ) -> Bool where V.Value == Value {
     guard let handle = unsafe handle else { return false }
     return unsafe withUnsafePointer(to: key) { key in
       unsafe withCall(of: &visitor) { call in unsafe table_update(handle, vnet, key, callVisitor, call) }
@@ -36,7 +38,7 @@ extension Table {
 
   /// Calls `body` with what, passed to `callVisitor`, leads to `visitor`; only while this function runs.
   @inlinable
-  func withCall<V: TableVisitor, Result>(
+  func withCall<V: TableVisitor & ~Copyable, Result>(
     of visitor: inout V, _ body: (UnsafeMutableRawPointer) -> Result
   ) -> Result where V.Value == Value {
     unsafe withUnsafeMutablePointer(to: &visitor) { visitor in
