@@ -15,7 +15,6 @@ private func receive(_ input: consuming Packet) throws(DropReason) {
   let header = try checkedHeader(of: packet)
   // Bytes behind the datagram are the link's padding.
   packet.truncate(to: header.totalLength)
-  if header.isFragment { unsafe counters.fragments.add() }
   if header.length > IPHeader.size {
     unsafe counters.options.add()
     let options = try IPOptions(of: packet, header)
@@ -25,6 +24,7 @@ private func receive(_ input: consuming Packet) throws(DropReason) {
   }
   guard header.isFragment else { return deliver(packet, header) }
 
+  unsafe counters.fragments.add()
   guard let whole = unsafe reassembly.add(packet, header), let wholeHeader = IPHeader(of: whole) else { return }
   unsafe counters.reassembled.add()
   deliver(whole, wholeHeader)
