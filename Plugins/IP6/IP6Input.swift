@@ -12,7 +12,7 @@ func ip6Input(_ received: consuming Packet) {
   var chain: HeaderChain
   do throws(DropReason) {
     chain = try HeaderChain(packet)
-    guard isLocal(chain, on: packet.interface) else { throw .cantForward }
+    try checkArrival(chain, on: packet.interface)
   } catch {
     return error.count()
   }
@@ -41,12 +41,15 @@ func ip6Input(_ received: consuming Packet) {
   }
 }
 
-/// Whether the packet's destination is here: everything on an interface that only listens; else the interface's own
-/// addresses, and every multicast group.
-private func isLocal(_ chain: HeaderChain, on interface: Interface?) -> Bool {
-  guard let interface, !interface.isMonitor else { return true }
-  if chain.destination.isMulticast { return true }
-  return interface.hasIPv6(high: chain.destination.high, low: chain.destination.low)
+/// Whether the packet belongs here, coming from where it does. On an interface that only listens, everything does; on
+/// others, what goes to the interface's own addresses or to a multicast group.
+private func checkArrival(_ chain: HeaderChain, on interface: Interface?) throws(DropReason) {
+  guard let interface, !interface.isMonitor else { return }
+  // ::1 never leaves a node (RFC 4291, section 2.5.3).
+  let isLoop = interface.type == UInt32(IFT_LOOP)
+  guard isLoop || !(chain.source.isLoopback || chain.destination.isLoopback) else { throw .badScope }
+  guard !chain.destination.isMulticast else { return }
+  guard interface.hasIPv6(high: chain.destination.high, low: chain.destination.low) else { throw .cantForward }
 }
 
 /// Hands a packet to its upper layer, which here is ICMPv6; the others are counted.

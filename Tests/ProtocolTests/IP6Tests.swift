@@ -215,6 +215,14 @@ import Testing
     harness.input(NETISR_IPV6, IP6.icmp6Packet(128, [0, 1, 0, 2], to: IP6.group), interface: ifp)
     #expect(harness.counter("ip6.cantforward") == 1)
     #expect(harness.counter("icmp6.echo") == 2)
+    // ::1 never leaves a node.
+    let loopback = [UInt8](repeating: 0, count: 15) + [1]
+    let packet = IP6.icmp6Packet(128, [0, 1, 0, 2], from: loopback, to: IP6.globalB)
+    harness.input(NETISR_IPV6, packet, interface: ifp)
+    #expect(harness.counter("ip6.badscope") == 1)
+    ifp.pointee.if_type = UInt32(IFT_LOOP)
+    harness.input(NETISR_IPV6, packet, interface: ifp)
+    #expect(harness.counter("icmp6.echo") == 3)
   }
 
   @Test func aReloadKeepsCounters() throws {
