@@ -18,7 +18,7 @@ struct CellHeader {
   init(_ bytes: RawSpan) throws(DropReason) {
     guard bytes.byteCount >= Self.size else { throw .tooShort }
     let octets = bytes.u32(0)
-    guard unsafe hec.octet(for: octets) == bytes.u8(4) else { throw .badHEC }
+    guard headerErrorControl(of: octets) == bytes.u8(4) else { throw .badHEC }
     self.octets = octets
   }
 
@@ -51,13 +51,9 @@ enum PayloadType {
 struct HECTable {
   private var values: InlineArray<256, UInt8> = .init(repeating: 0)
 
-  func octet(for octets: UInt32) -> UInt8 {
-    var crc = values[Int(octets >> 24)]
-    crc = values[Int(crc ^ UInt8(truncatingIfNeeded: octets >> 16))]
-    crc = values[Int(crc ^ UInt8(truncatingIfNeeded: octets >> 8))]
-    crc = values[Int(crc ^ UInt8(truncatingIfNeeded: octets))]
-    return crc ^ 0x55
-  }
+  /// The CRC of one byte.
+  @inline(__always)
+  subscript(value: UInt8) -> UInt8 { values[Int(value)] }
 
   /// Computes the table.
   mutating func fill() {
@@ -71,3 +67,13 @@ struct HECTable {
 
 /// Written once, during registration, before any packet.
 nonisolated(unsafe) var hec = HECTable()
+
+/// The HEC of four octets.
+private func headerErrorControl(of octets: UInt32) -> UInt8 {
+  var crc: UInt8 = 0
+  crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets >> 24)]
+  crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets >> 16)]
+  crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets >> 8)]
+  crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets)]
+  return crc ^ 0x55
+}
