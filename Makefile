@@ -1,0 +1,79 @@
+# netisr: the two commands are `make run` and `make test`.
+
+SWIFT    ?= swift
+PREFIX   ?= /usr/local
+PACKAGES  = libelf-dev libpcap-dev libmd-dev pkg-config
+PLUGINS   = ether ip ip6 arp igmp natm route epair
+BUILD     = .build/release
+NETISR    = $(BUILD)/netisr
+
+.PHONY: run test build plugins install uninstall deps lint format tsan asan clean
+
+# Builds everything, inspects the eight protocols, and sends the sample captures through them.
+run: plugins
+	$(NETISR) inspect plugins.d/*.so
+	$(NETISR) replay Samples/*.pcap
+
+# Every test, through the real thing: shipped plugins, the real command.
+test: deps
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+build: deps
+	$(SWIFT) build -c release
+
+# A file is complete when it appears in plugins.d, also for a host that watches it.
+plugins: build
+	@for p in $(PLUGINS); do \
+	  install -m 755 $(BUILD)/lib$$p.so plugins.d/.$$p.so && mv plugins.d/.$$p.so plugins.d/$$p.so || exit 1; \
+	done
+
+# A handler of your own, from one file: `make hello.so` from hello.c or hello.swift.
+%.so: %.c
+	clang -std=c11 -O2 -Wall -Wextra -fPIC -shared -Wl,--build-id=sha1 -I Sources/CNetISR/include -o $@ $<
+%.so: %.swift | build
+	$(SWIFT)c -O -wmo -parse-as-library -enable-experimental-feature Embedded -enable-experimental-feature Lifetimes \
+	  -module-name $(notdir $*) -emit-library -use-ld=lld -Xlinker --build-id=sha1 \
+	  -Xlinker --version-script=Plugins/exports.map -I $(BUILD)/Modules -I Sources/CNetISR/include \
+	  -o $@ $< $(BUILD)/NetISRPlugin.build/*.o
+
+# One host without a Swift installation: the runtime is linked in. The plugins need none.
+install: plugins
+	$(SWIFT) build -c release --static-swift-stdlib --product netisr --scratch-path .build-static
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/netisr/plugins.d $(DESTDIR)$(PREFIX)/include/netisr
+	install -m 755 .build-static/release/netisr $(DESTDIR)$(PREFIX)/bin/netisr
+	install -m 755 plugins.d/*.so $(DESTDIR)$(PREFIX)/lib/netisr/plugins.d
+	install -m 644 Sources/CNetISR/include/*.h $(DESTDIR)$(PREFIX)/include/netisr
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/netisr
+	rm -rf $(DESTDIR)$(PREFIX)/lib/netisr $(DESTDIR)$(PREFIX)/include/netisr
+
+# Debian's packages that the build needs, where they are missing.
+deps:
+	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then sudo=; \
+	  elif command -v sudo >/dev/null; then sudo=sudo; \
+	  else echo "missing packages; as root, type: apt-get install$$missing" >&2; exit 1; fi; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing; \
+	fi
+
+lint:
+	$(SWIFT) format lint --strict --recursive --configuration .swift-format Package.swift Sources Plugins Tests
+
+format:
+	$(SWIFT) format --in-place --recursive --configuration .swift-format Package.swift Sources Plugins Tests
+
+tsan: deps
+	$(SWIFT) build --sanitize=thread --scratch-path .build-tsan --build-tests
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip-build
+
+# Without XCTest, whose empty harness the leak sanitizer would report.
+asan: deps
+	$(SWIFT) build --sanitize=address --scratch-path .build-asan --build-tests
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
+
+clean:
+	rm -rf .build .build-static .build-tsan .build-asan
+	rm -f plugins.d/*.so
