@@ -82,7 +82,8 @@ let package = Package(
     // The protocols.
     plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
     plugin("EPair"),
-    .target(name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull",
+    .target(
+      name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull",
       // Linked as the Embedded plugins are: without the Swift runtime.
       linkerSettings: pluginLinker + [.unsafeFlags(["-enable-experimental-feature", "Embedded"])]),
 

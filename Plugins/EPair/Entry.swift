@@ -8,6 +8,7 @@ let abiNote: ABINote = (
   name: [0x65, 0x70, 0x61, 0x69, 0x72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "epair"
 )
 
+/// `netisr_plugin_register`, as netisr_plugin.h describes it.
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in

@@ -8,6 +8,7 @@ let abiNote: ABINote = (
   name: [0x6e, 0x61, 0x74, 0x6d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "natm"
 )
 
+/// `netisr_plugin_register`, as netisr_plugin.h describes it.
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in

@@ -8,6 +8,7 @@ let abiNote: ABINote = (
   name: [0x72, 0x6f, 0x75, 0x74, 0x65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "route"
 )
 
+/// `netisr_plugin_register`, as netisr_plugin.h describes it.
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in

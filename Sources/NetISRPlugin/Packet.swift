@@ -135,7 +135,8 @@ public struct Packet: ~Copyable {
   public mutating func append(_ source: RawSpan) -> Bool {
     unsafe source.withUnsafeBytes { buffer in
       guard let base = buffer.baseAddress else { return true }
-      return unsafe m_append(head, Int32(truncatingIfNeeded: buffer.count), base.assumingMemoryBound(to: CChar.self)) == 1
+      return unsafe m_append(head, Int32(truncatingIfNeeded: buffer.count), base.assumingMemoryBound(to: CChar.self))
+        == 1
     }
   }
 

@@ -30,7 +30,8 @@ public final class DirectoryWatcher: @unchecked Sendable {
     var ends: [Int32] = [-1, -1]
     if unsafe pipe(&ends) == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
     (stopEvent, stopSignal) = (ends[0], ends[1])
-    let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+    let mask = UInt32(
+      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
     guard inotify >= 0, stopEvent >= 0, unsafe inotify_add_watch(inotify, directory, mask) >= 0 else {
       let reason = unsafe String(cString: strerror(errno))
       close(inotify)
@@ -62,7 +63,8 @@ public final class DirectoryWatcher: @unchecked Sendable {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       var polled = [
-        pollfd(fd: inotify, events: Int16(POLLIN), revents: 0), pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: inotify, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0),
       ]
       guard unsafe poll(&polled, 2, -1) > 0 else { continue }
       if polled[1].revents != 0 { return }

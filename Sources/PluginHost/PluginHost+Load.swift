@@ -47,7 +47,8 @@ extension PluginHost {
         }
         if report.abi?.proto != old.proto {
           throw PluginError(
-            path, ["expected protocol number \(old.proto), as the serving generation has, found \(report.abi?.proto ?? 0)"])
+            path,
+            ["expected protocol number \(old.proto), as the serving generation has, found \(report.abi?.proto ?? 0)"])
         }
         let new = try build(path, bytes, report)
         do throws(EngineError) {
@@ -154,7 +155,8 @@ extension PluginHost {
   /// Unmaps an image that never served, if that is allowed.
   private func keepUnlessUnmapped(_ image: PluginImage, _ report: InspectionReport) {
     if report.unload == .unmaps && image.close() { return }
-    logger.warning("\(image.name): not loaded, but its image stays mapped: \(report.residentReasons.joined(separator: "; "))")
+    logger.warning(
+      "\(image.name): not loaded, but its image stays mapped: \(report.residentReasons.joined(separator: "; "))")
   }
 
   private func keepingRefusal(

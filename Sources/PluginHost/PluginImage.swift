@@ -33,7 +33,9 @@ final class PluginImage: @unchecked Sendable {
     defer { Glibc.close(descriptor) }
     var written = 0
     while written < bytes.count {
-      let put = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+      let put = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress! + written, bytes.count - written)
+      }
       if put < 0 && errno == EINTR { continue }
       guard put > 0 else { throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"]) }
       written += put

@@ -45,7 +45,8 @@ import TestSupport
             precondition(after.descriptors == before.descriptors, "descriptors: \(report)")
             precondition(after.threads <= before.threads, "threads: \(report)")
             // Under a sanitizer, freed memory is kept in quarantine.
-            precondition(CPlugin.sanitizer != nil || after.residentKiB <= before.residentKiB + 2048, "memory: \(report)")
+            precondition(
+              CPlugin.sanitizer != nil || after.residentKiB <= before.residentKiB + 2048, "memory: \(report)")
             precondition(ProcessMaps.memoryFiles(prefix: "netisr:probe#").isEmpty, "images: \(report)")
             precondition(engine.counterValue(named: "probe.build1")! > 0, "packets were handled")
             precondition(engine.conservation().isBalanced, "balance: \(report)")

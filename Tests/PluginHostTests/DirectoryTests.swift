@@ -11,7 +11,8 @@ import TestSupport
 @Suite struct DirectoryTests {
   /// A watched directory with build 1 of the probe in `probe.so`, and a thread that sends to it without pause.
   private func withServingDirectory(
-    _ body: (_ folder: String, _ builds: [String], _ host: PluginHost, _ served: @escaping (Int) -> UInt64) throws -> Void
+    _ body: (_ folder: String, _ builds: [String], _ host: PluginHost, _ served: @escaping (Int) -> UInt64) throws ->
+      Void
   ) throws {
     try Fixtures.withTemporaryDirectory { outside in
       let folder = "\(outside)/plugins.d"

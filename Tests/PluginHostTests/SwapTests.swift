@@ -66,9 +66,16 @@ import TestSupport
       let failures: [(name: String, source: String, reason: String)] = [
         ("fails", CPlugin.probe(build: 2, registration: "return (EBUSY);"), "returned \(EBUSY)"),
         ("proto", CPlugin.probe(build: 2).replacingOccurrences(of: "nh_proto = 11", with: "nh_proto = 12"), "nh_proto"),
-        ("name", CPlugin.probe(build: 2).replacingOccurrences(of: "nh_name = \"probe\"", with: "nh_name = \"other\""), "nh_name"),
+        (
+          "name", CPlugin.probe(build: 2).replacingOccurrences(of: "nh_name = \"probe\"", with: "nh_name = \"other\""),
+          "nh_name"
+        ),
         ("policy", CPlugin.probe(build: 2).replacingOccurrences(of: "NETISR_POLICY_FLOW", with: "7"), "nh_policy"),
-        ("handler", CPlugin.probe(build: 2).replacingOccurrences(of: "nh_handler = input", with: "nh_handler = 0; (void)input"), "nh_handler"),
+        (
+          "handler",
+          CPlugin.probe(build: 2).replacingOccurrences(of: "nh_handler = input", with: "nh_handler = 0; (void)input"),
+          "nh_handler"
+        ),
       ]
       try withHost { engine, host in
         try host.load(good)

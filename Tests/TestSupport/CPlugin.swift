@@ -12,7 +12,8 @@ public enum CPlugin {
     try source.write(toFile: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(atPath: file) }
     var arguments = [
-      "clang", "-std=c11", "-O1", "-Wall", "-Werror", "-Wno-misleading-indentation", "-fPIC", "-shared", "-fuse-ld=lld", "-Wl,--build-id=sha1",
+      "clang", "-std=c11", "-O1", "-Wall", "-Werror", "-Wno-misleading-indentation", "-fPIC", "-shared", "-fuse-ld=lld",
+      "-Wl,--build-id=sha1",
       "-I", "\(Fixtures.root)/Sources/CNetISR/include", "-o", path, file,
     ]
     if let sanitizer { arguments.append("-fsanitize=\(sanitizer)") }
@@ -36,6 +37,7 @@ public enum CPlugin {
 
   /// What a failed command printed.
   public struct Failure: Error, CustomStringConvertible {
+    /// The command, and its standard error.
     public let description: String
   }
 

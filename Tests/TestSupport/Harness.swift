@@ -9,15 +9,23 @@ import PluginHost
 public final class Harness {
   /// A packet that was handed to a protocol that is not loaded here.
   public struct RecordedPacket {
+    /// All of its data.
     public var bytes: [UInt8]
+    /// m_flags.
     public var flags: UInt32
+    /// The tag in its packet header.
     public var vlanTag: UInt16?
+    /// Its flow id, if it has one.
     public var flowID: UInt32?
+    /// Where it came in.
     public var interfaceIndex: UInt32?
+    /// When, in ns.
     public var time: UInt64
   }
 
+  /// The engine.
   public let engine: Engine
+  /// The host that loaded the plugins.
   public let host: PluginHost
   /// The interface of packets that name no other: listens only, with a clock of its own, as a capture's.
   public let interface: UnsafeMutablePointer<ifnet>

@@ -3,11 +3,16 @@ import NetISR
 
 /// A protocol of a test: closures, called through real C function pointers.
 public struct TestHandler {
+  /// nh_handler: takes the packet over.
   public var handler: (UnsafeMutablePointer<mbuf>) -> Void
+  /// nh_m2flow, if the protocol is to have one.
   public var m2flow: ((UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>?)?
+  /// nh_m2cpuid, if the protocol is to have one: the packet and its CPU, or nil when it was kept.
   public var m2cpuid: ((UnsafeMutablePointer<mbuf>) -> (UnsafeMutablePointer<mbuf>, UInt32)?)?
+  /// nh_drainedcpu, if the protocol is to have one.
   public var drained: ((UInt32) -> Void)?
 
+  /// A protocol with these callbacks.
   public init(
     handler: @escaping (UnsafeMutablePointer<mbuf>) -> Void,
     m2flow: ((UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>?)? = nil,

@@ -65,7 +65,9 @@ extension Engine {
   /// Otherwise as `netisr_queue_src`: 0 or an errno value, and the packet is consumed. [any thread]
   public func offer(proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>) -> Int32 {
     guard let context = unsafe ThreadContext.current else { return EAGAIN }
-    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else { return unsafe queue(context, proto: proto, source: source, packet: m) }
+    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else {
+      return unsafe queue(context, proto: proto, source: source, packet: m)
+    }
     let number = Int(proto)
     unsafe gracePeriod.enter(context)
     defer { unsafe gracePeriod.leave(context) }

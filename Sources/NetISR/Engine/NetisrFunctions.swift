@@ -3,21 +3,25 @@ import Glibc
 
 // netisr.h's functions, on the calling thread's engine. Each adopts its pointers and goes to the engine at once.
 
+/// `netisr_register`, as netisr.h describes it.
 @c @implementation
 public func netisr_register(_ nhp: UnsafePointer<netisr_handler>!) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in unsafe try engine.register(handler) }
 }
 
+/// `netisr_unregister`, as netisr.h describes it.
 @c @implementation
 public func netisr_unregister(_ nhp: UnsafePointer<netisr_handler>!) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in unsafe try engine.unregister(handler.nh_proto) }
 }
 
+/// `netisr_dispatch`, as netisr.h describes it.
 @c @implementation
 public func netisr_dispatch(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   unsafe netisr_dispatch_src(proto, 0, m)
 }
 
+/// `netisr_dispatch_src`, as netisr.h describes it.
 @c @implementation
 public func netisr_dispatch_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   // A packet exists, so its thread has an engine: mbufs come from one.
@@ -25,17 +29,20 @@ public func netisr_dispatch_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMuta
   return unsafe context.pointee.engine.dispatch(context, proto: proto, source: source, packet: m)
 }
 
+/// `netisr_queue`, as netisr.h describes it.
 @c @implementation
 public func netisr_queue(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   unsafe netisr_queue_src(proto, 0, m)
 }
 
+/// `netisr_queue_src`, as netisr.h describes it.
 @c @implementation
 public func netisr_queue_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
   return unsafe context.pointee.engine.queue(context, proto: proto, source: source, packet: m)
 }
 
+/// `netisr_dispatch_batch`, as netisr.h describes it.
 @c @implementation
 public func netisr_dispatch_batch(
   _ proto: UInt32, _ source: UInt, _ mv: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>!, _ n: UInt32
@@ -50,6 +57,7 @@ public func netisr_dispatch_batch(
   return taken
 }
 
+/// `netisr_queue_batch`, as netisr.h describes it.
 @c @implementation
 public func netisr_queue_batch(
   _ proto: UInt32, _ source: UInt, _ mv: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>!, _ n: UInt32
@@ -64,6 +72,7 @@ public func netisr_queue_batch(
   return taken
 }
 
+/// `netisr_getqlimit`, as netisr.h describes it.
 @c @implementation
 public func netisr_getqlimit(_ nhp: UnsafePointer<netisr_handler>!, _ qlimitp: UnsafeMutablePointer<UInt32>!) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -72,6 +81,7 @@ public func netisr_getqlimit(_ nhp: UnsafePointer<netisr_handler>!, _ qlimitp: U
   }
 }
 
+/// `netisr_setqlimit`, as netisr.h describes it.
 @c @implementation
 public func netisr_setqlimit(_ nhp: UnsafePointer<netisr_handler>!, _ qlimit: UInt32) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -79,6 +89,7 @@ public func netisr_setqlimit(_ nhp: UnsafePointer<netisr_handler>!, _ qlimit: UI
   }
 }
 
+/// `netisr_getqdrops`, as netisr.h describes it.
 @c @implementation
 public func netisr_getqdrops(_ nhp: UnsafePointer<netisr_handler>!, _ qdropsp: UnsafeMutablePointer<UInt64>!) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -87,6 +98,7 @@ public func netisr_getqdrops(_ nhp: UnsafePointer<netisr_handler>!, _ qdropsp: U
   }
 }
 
+/// `netisr_clearqdrops`, as netisr.h describes it.
 @c @implementation
 public func netisr_clearqdrops(_ nhp: UnsafePointer<netisr_handler>!) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -94,21 +106,25 @@ public func netisr_clearqdrops(_ nhp: UnsafePointer<netisr_handler>!) -> Int32 {
   }
 }
 
+/// `netisr_default_flow2cpu`, as netisr.h describes it.
 @c @implementation
 public func netisr_default_flow2cpu(_ flowid: UInt32) -> UInt32 {
   netisr_get_cpuid(flowid)
 }
 
+/// `netisr_get_cpucount`, as netisr.h describes it.
 @c @implementation
 public func netisr_get_cpucount() -> UInt32 {
   unsafe ThreadContext.current.map { unsafe UInt32($0.pointee.engine.workerCount) } ?? 1
 }
 
+/// `netisr_get_cpuid`, as netisr.h describes it.
 @c @implementation
 public func netisr_get_cpuid(_ cpunumber: UInt32) -> UInt32 {
   cpunumber % netisr_get_cpucount()
 }
 
+/// `netisr_register_vnet`, as netisr.h describes it.
 @c @implementation
 public func netisr_register_vnet(_ nhp: UnsafePointer<netisr_handler>!, _ vnet: UInt32) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -116,6 +132,7 @@ public func netisr_register_vnet(_ nhp: UnsafePointer<netisr_handler>!, _ vnet: 
   }
 }
 
+/// `netisr_unregister_vnet`, as netisr.h describes it.
 @c @implementation
 public func netisr_unregister_vnet(_ nhp: UnsafePointer<netisr_handler>!, _ vnet: UInt32) -> Int32 {
   unsafe withEngine(nhp) { (engine, handler) throws(EngineError) in
@@ -123,12 +140,14 @@ public func netisr_unregister_vnet(_ nhp: UnsafePointer<netisr_handler>!, _ vnet
   }
 }
 
+/// `netisr_log`, as netisr.h describes it.
 @c @implementation
 public func netisr_log(_ level: UInt32, _ line: UnsafePointer<CChar>!) {
   guard let line = unsafe line, let context = unsafe ThreadContext.current else { return }
   unsafe context.pointee.engine.onLog?(level, context.pointee.registering?.name, String(cString: line))
 }
 
+/// `netisr_time`, as netisr.h describes it.
 @c @implementation
 public func netisr_time() -> UInt64 {
   var now = timespec()

@@ -2,13 +2,15 @@ import CNetISR
 
 /// A registered protocol, as `netstat -Q` lists it.
 public struct ProtocolStatistics: Sendable {
-  /// Its name and number.
+  /// Its name.
   public var name: String
+  /// Its number.
   public var proto: UInt32
   /// The limit of each of its queues, in packets.
   public var queueLimit: Int
-  /// Its policies.
+  /// How its packets are placed.
   public var policy: Policy
+  /// How its handler is called.
   public var dispatch: Dispatch
   /// Which callbacks it has: `C` nh_m2cpuid, `D` nh_drainedcpu, `F` nh_m2flow, or `-`.
   public var flags: String
@@ -18,32 +20,45 @@ public struct ProtocolStatistics: Sendable {
 
 /// One protocol's figures in one workstream.
 public struct WorkStatistics: Sendable {
+  /// The protocol's name.
   public var name: String
+  /// The protocol's number.
   public var proto: UInt32
-  /// Packets in the queue, and the most there ever were.
+  /// Packets in the queue.
   public var len: Int
+  /// The most packets there ever were in it.
   public var watermark: Int
-  /// Packets handled directly, and directly in the worker's place.
+  /// Packets handled directly.
   public var dispatched: UInt64
+  /// Packets handled directly in the worker's place.
   public var hybridDispatched: UInt64
-  /// Packets dropped for a full queue; packets queued; packets handled in any way.
+  /// Packets dropped for a full queue.
   public var qdrops: UInt64
+  /// Packets queued.
   public var queued: UInt64
+  /// Packets handled in any way.
   public var handled: UInt64
 }
 
 /// One workstream.
 public struct WorkstreamStatistics: Sendable {
+  /// Its number, from 0.
   public var wsid: Int
+  /// The CPU that it stands for.
   public var cpu: Int
+  /// The registered protocols' figures.
   public var work: [WorkStatistics]
 }
 
 /// The balance over the engine's life: received = handled + dropped + queued.
 public struct Conservation: Sendable {
+  /// Packets handed to protocols.
   public var received: UInt64 = 0
+  /// Packets for which a handler was called.
   public var handled: UInt64 = 0
+  /// Packets that the engine dropped, by reason; reasons without any are left out.
   public var dropped: [(reason: DropReason, count: UInt64)] = []
+  /// Packets in queues, or taken from them and not yet counted as handled.
   public var queued: UInt64 = 0
 
   /// Whether it comes out even.

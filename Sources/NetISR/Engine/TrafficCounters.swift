@@ -61,7 +61,8 @@ struct TrafficCounters: ~Copyable {
   @inline(__always)
   func add(_ n: Int, to figure: Figure, of proto: Int) {
     let word = unsafe words + (figure.row &* Protocols.count &+ proto)
-    unsafe word.pointee.store(word.pointee.load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: n), ordering: .relaxed)
+    unsafe word.pointee.store(
+      word.pointee.load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: n), ordering: .relaxed)
   }
 
   /// The figure now; from any thread.
