@@ -252,7 +252,7 @@ extension Engine {
       unsafe work.pointee.watermark = watermark
       if unsafe work.pointee.len == 0 { unsafe stream.pointee.pending &= ~(1 << UInt32(number)) }
       unsafe stream.unlock()
-      for unsafem in unsafe doomed { _ = unsafe drop(context, m, number, .purged, 0) }
+      unsafe doomed.forEach { m in _ = unsafe drop(context, m, number, .purged, 0) }
     }
   }
 
