@@ -91,15 +91,14 @@ import TestSupport
       rename("\(folder)/.incoming", "\(folder)/probe.so")
       #expect(eventually { host.plugin(named: "probe")?.generation == 2 })
       #expect(serves(2, served))
-      #expect(eventually { ProcessMaps.memoryFiles(prefix: "netisr:probe#1@").isEmpty || host.list().count == 1 })
+      #expect(eventually { host.list().map(\.generation) == [2] })
     }
   }
 
   @Test func deletedItIsGone() throws {
     try withServingDirectory { folder, builds, host, served in
       unlink("\(folder)/probe.so")
-      #expect(eventually { host.plugin(named: "probe") == nil })
-      #expect(host.list().isEmpty)
+      #expect(eventually { host.list().isEmpty })
       // And back again, under another name: the file's name is not the plugin's.
       try FileManager.default.copyItem(atPath: builds[1], toPath: "\(folder)/other.so")
       #expect(eventually { host.plugin(named: "probe")?.file == "other.so" })
