@@ -1,7 +1,7 @@
 import NetISRPlugin
 
-/// Where a pair is served. Both directions of a pair share one CPU: what one end sends and the other answers stays in one
-/// cache, and keeps its order. Pairs are spread over the CPUs by their indices.
+/// Where a pair is served. Both directions of a pair share one CPU: what one end sends and the other answers stays in
+/// one cache, and keeps its order. Pairs are spread over the CPUs by their indices.
 enum Placement {
   /// The CPU for a frame; none for one that came from no interface.
   static func cpu(of frame: borrowing Packet) -> UInt32 {
@@ -17,8 +17,8 @@ enum Placement {
   }
 }
 
-/// The queue of a CPU was drained: there is room again for what was held up in front of it. The pairs of other CPUs wait
-/// for their own queues.
+/// The queue of a CPU was drained: there is room again for what was held up in front of it. The pairs of other CPUs
+/// wait for their own queues.
 func restartPairs(servedBy cpu: UInt32) {
   let last = Interface.highestIndex
   var index: UInt32 = 0

@@ -46,8 +46,8 @@ enum PayloadType {
   }
 }
 
-/// The header error control of cells: a CRC-8 with polynomial x^8 + x^2 + x + 1 over four octets, to which 01010101 is added
-/// (I.432.1, 4.3.2.2).
+/// The header error control of cells: a CRC-8 with polynomial x^8 + x^2 + x + 1 over four octets, to which 01010101
+/// is added (I.432.1, 4.3.2.2).
 struct HECTable {
   private var values: InlineArray<256, UInt8> = .init(repeating: 0)
 

@@ -2,16 +2,16 @@ import NetISRPlugin
 
 /// How a payload lies in an AAL5 PDU (RFC 2684), and what it is.
 ///
-/// A circuit has one encapsulation, which its two ends agree on when they set it up (RFC 2684, section 3); who only listens is
-/// not told. But each PDU shows it:
+/// A circuit has one encapsulation, which its two ends agree on when they set it up (RFC 2684, section 3); who only
+/// listens is not told. But each PDU shows it:
 ///
 ///     AA AA 03 ...   LLC with SNAP (5.1): routed, or bridged when the organisation is 00-80-C2 (5.2)
 ///     FE FE 03 ...   LLC with NLPID (5.1): IPv4 or IPv6
 ///     4x, 6x ...     VC multiplexing (6.1): an IP packet
 ///     00 00 ...      VC multiplexing (6.2): two bytes of pad, an Ethernet frame
 ///
-/// No two of these begin alike, so the first bytes decide, for every PDU anew: there is no state that a wrong guess could
-/// spoil. The two forms without a header of their own also have to look right behind the first byte.
+/// No two of these begin alike, so the first bytes decide, for every PDU anew: there is no state that a wrong guess
+/// could spoil. The two forms without a header of their own also have to look right behind the first byte.
 struct Encapsulation {
   enum Payload {
     case ip, ip6, arp

@@ -2,8 +2,8 @@ import NetISRPlugin
 
 /// natm: ATM adaptation layer 5 (I.363.5) and its encapsulations (RFC 2684).
 ///
-/// Interfaces hand over what they have (natm.h): cells, which are put together here, PDUs, payloads, or management. What is
-/// in a PDU goes to IP, IPv6, ARP or ether.
+/// Interfaces hand over what they have (natm.h): cells, which are put together here, PDUs, payloads, or management.
+/// What is in a PDU goes to IP, IPv6, ARP or ether.
 func natmInput(_ frame: consuming Packet) {
   let size = MemoryLayout<atm_frame>.size
   guard var packet = frame.contiguous(size), let header = packet.load(at: 0, initial: atm_frame()) else {

@@ -1,17 +1,18 @@
 import NetISRPlugin
 
-/// What is kept of a PDU whose last cell has not come yet: the value of "natm.reassembly". The entry is made by the PDU's first
-/// cell and goes with its last.
+/// What is kept of a PDU whose last cell has not come yet: the value of "natm.reassembly". The entry is made by the
+/// PDU's first cell and goes with its last.
 ///
-/// Invariant: `held.th_chain` and `last` are the first and the last mbuf of one chain, which this entry alone owns, or both
-/// nil. They are touched only while the host keeps the entry locked.
+/// Invariant: `held.th_chain` and `last` are the first and the last mbuf of one chain, which this entry alone owns,
+/// or both nil. They are touched only while the host keeps the entry locked.
 @safe struct PartialPDU {
   /// Circuits with a PDU under way, per vnet.
   static let circuitLimit: UInt32 = 8192
   /// Memory that they may hold, per vnet: 200 PDUs of the longest kind, or as many circuits as there may be.
   static let memoryLimit: UInt64 = 16 << 20
   /// A partial PDU is given up when its next cell comes later than this after its last one (the receiver's timer of
-  /// I.363.5, 9.2.1.3): even at one cell in a hundred milliseconds, a sender is not this slow. In nanoseconds, by the clock of the cells.
+  /// I.363.5, 9.2.1.3): even at one cell in a hundred milliseconds, a sender is not this slow. In nanoseconds, by the
+  /// clock of the cells.
   static let timeout: UInt64 = 2_000_000_000
 
   /// The payloads so far.
@@ -64,8 +65,12 @@ func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) ->
   if step.timedOut { unsafe counters.timeouts.add() }
   if step.dropped { unsafe counters.dropped.add() }
   if step.isFirst && !endsPDU { sweep(clock: cell.clock, now: now, vnet: vnet) }
-  // One cell adds at most one cluster, so one eviction is enough; another thread's are its own to make up for.
-  if unsafe partials.heldBytes(vnet: vnet) > PartialPDU.memoryLimit { evictOldest(vnet: vnet) }
+  // One cell adds at most one cluster; but the oldest entries may be of PDUs given up before, which hold nothing.
+  var evictions = 0
+  while unsafe partials.heldBytes(vnet: vnet) > PartialPDU.memoryLimit, evictions < 16 {
+    evictOldest(vnet: vnet)
+    evictions &+= 1
+  }
 
   guard let chain = unsafe step.complete else { return nil }
   var pdu = unsafe Packet(adopting: chain)
@@ -130,8 +135,8 @@ extension PartialPDU {
 
   /// Adds the payload of a cell: false when the PDU gets too long, or memory ran out.
   ///
-  /// The payload is copied: a cell's own buffer would hold ten times its size. The first piece is a bare mbuf, enough for
-  /// the two cells that most PDUs have; the others are clusters.
+  /// The payload is copied: a cell's own buffer would hold ten times its size. The first piece is a bare mbuf, enough
+  /// for the two cells that most PDUs have; the others are clusters.
   mutating func append(_ payload: UnsafeRawBufferPointer) -> Bool {
     guard Int(cells) < AAL5.maxCells, let source = payload.baseAddress else { return false }
     let size = CellHeader.payloadSize

@@ -1,7 +1,7 @@
 import NetISRPlugin
 
-/// The attributes of a message, or those nested in an attribute (rtnetlink(7)): length and type, two bytes each, a value,
-/// and a pad to a multiple of 4. Each step goes on by at least four bytes, and stays inside of its bounds.
+/// The attributes of a message, or those nested in an attribute (rtnetlink(7)): length and type, two bytes each, a
+/// value, and a pad to a multiple of 4. Each step goes on by at least four bytes, and stays inside of its bounds.
 struct Attributes {
   private var offset: Int
   private let end: Int

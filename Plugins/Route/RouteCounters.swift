@@ -2,8 +2,8 @@ import NetISRPlugin
 
 /// The counters of route.
 ///
-/// `messages` is the sum of the counters by type. Of the messages NEW and DEL of links, addresses, routes and neighbours, each ends in
-/// one of adds, changes, deletes, absent, requests, ignored, full and malformed.
+/// `messages` is the sum of the counters by type. Of the messages NEW and DEL of links, addresses, routes and
+/// neighbours, each ends in one of adds, changes, deletes, absent, requests, ignored, full and malformed.
 struct RouteCounters {
   /// Messages whose header fits.
   var messages = Counter()

@@ -2,9 +2,9 @@ import NetISRPlugin
 
 /// route: follows a host's links, addresses, routes and neighbours by its rtnetlink messages (RFC 3549; rtnetlink(7)).
 ///
-/// A packet holds one message or several. What the kernel says, in notifications and in answers to dumps, is believed; what
-/// somebody asks of the kernel (NLM_F_REQUEST) is not: it may refuse. One system is described in each vnet: indices of
-/// interfaces are that system's.
+/// A packet holds one message or several. What the kernel says, in notifications and in answers to dumps, is
+/// believed; what somebody asks of the kernel (NLM_F_REQUEST) is not: it may refuse. One system is described in each
+/// vnet: indices of interfaces are that system's.
 func routeInput(_ packet: consuming Packet) {
   let order = ByteOrder(of: packet)
   var offset = 0

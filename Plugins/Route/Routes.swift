@@ -13,11 +13,11 @@ struct Prefix {
   }
 }
 
-/// One way to a destination: the key of "route.routes", whose value is a `RouteEntry`. A route with several next hops is as many
-/// of these.
+/// One way to a destination: the key of "route.routes", whose value is a `RouteEntry`. A route with several next hops
+/// is as many of these.
 ///
-/// All by which the kernel tells routes apart: two that differ only in metric, gateway or interface exist side by side, and one of
-/// them may go.
+/// All by which the kernel tells routes apart: two that differ only in metric, gateway or interface exist side by
+/// side, and one of them may go.
 struct Route {
   var destination: RouteAddress
   var gateway: RouteAddress

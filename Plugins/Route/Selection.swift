@@ -1,19 +1,22 @@
 import NetISRPlugin
 
-/// Which route of a prefix others see: "route.inet" and "route.inet6" hold for each prefix the best route of the main table.
+/// Which route of a prefix others see: "route.inet" and "route.inet6" hold for each prefix the best route of the main
+/// table.
 ///
-/// - **Main table only.** The local table (255) says which addresses are the host's own: "route.addresses" says that too. Tables of
-///   policy routing apply to what the rules choose, and a longest-prefix match knows no rules. All of them are in "route.routes".
-/// - **Unreachable, blackhole, prohibit, throw** are entries with that `type`: they hide the shorter prefixes, as in the kernel.
-/// - **The lowest metric wins.** Among equals the one that came first stays for as long as it lives; then the lowest interface
-///   index follows.
+/// - **Main table only.** The local table (255) says which addresses are the host's own: "route.addresses" says that
+///   too. Tables of policy routing apply to what the rules choose, and a longest-prefix match knows no rules. All of
+///   them are in "route.routes".
+/// - **Unreachable, blackhole, prohibit, throw** are entries with that `type`: they hide the shorter prefixes, as in
+///   the kernel.
+/// - **The lowest metric wins.** Among equals the one that came first stays for as long as it lives; then the lowest
+///   interface index follows.
 /// - Routes for one type of service only are not selected.
 ///
-/// Most prefixes have one route. Those that have had several are remembered in "route.shared"; only for them a deletion must look
-/// through all routes for the next best.
+/// Most prefixes have one route. Those that have had several are remembered in "route.shared"; only for them a
+/// deletion must look through all routes for the next best.
 ///
-/// One netlink interface in a vnet, whose packets are handled in their order, is what this expects: two that report the same prefix at the same
-/// moment could leave the worse one selected.
+/// One netlink interface in a vnet, whose packets are handled in their order, is what this expects: two that report
+/// the same prefix at the same moment could leave the worse one selected.
 enum Selection {
   // MARK: One route
 
@@ -40,7 +43,8 @@ enum Selection {
     return true
   }
 
-  /// Removes the routes in whose place `route` comes: same table, prefix, type of service and metric. False when there are none.
+  /// Removes the routes in whose place `route` comes: same table, prefix, type of service and metric. False when
+  /// there are none.
   static func removeAlternatives(to route: Route, vnet: UInt32) -> Bool {
     let prefix = route.prefix
     if route.isSelectable, !isShared(prefix, vnet: vnet) {
@@ -70,8 +74,8 @@ enum Selection {
 
   // MARK: All routes of a link
 
-  /// Removes the routes of an interface that is gone; or of one that is down: then those of IPv4, except the host's own addresses.
-  /// For these the kernel sends no messages; for IPv6 it does.
+  /// Removes the routes of an interface that is gone; or of one that is down: then those of IPv4, except the host's
+  /// own addresses. For these the kernel sends no messages; for IPv6 it does.
   static func removeRoutes(of interface: UInt32, vnet: UInt32, linkIsGone: Bool) {
     func goes(_ entry: RouteEntry, _ family: UInt8) -> TableVerdict {
       entry.interface == interface && (linkIsGone || (family == 4 && entry.type != 2)) ? .remove : .keep
@@ -83,8 +87,8 @@ enum Selection {
     replaceMissing(vnet: vnet)
   }
 
-  /// Selects again where a sweep took the best away and others are left. A sweep can't use other tables: so it collects some prefixes
-  /// and marks them, until none is left unmarked.
+  /// Selects again where a sweep took the best away and others are left. A sweep can't use other tables: so it
+  /// collects some prefixes and marks them, until none is left unmarked.
   private static func replaceMissing(vnet: UInt32) {
     unsafe tables.shared.sweep(vnet: vnet) { _, shared in
       shared.isVisited = 0

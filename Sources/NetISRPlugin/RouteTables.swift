@@ -3,8 +3,8 @@
 /// - "route.inet", longest-prefix match: `RouteKey4` to `RouteEntry`;
 /// - "route.inet6", longest-prefix match: `RouteKey6` to `RouteEntry`.
 ///
-/// They hold the best route of each prefix of the main table. A reader finds the next hop with `match(_:vnet:initial:)`; then
-/// it looks at `type`: an entry can also say that there is no way.
+/// They hold the best route of each prefix of the main table. A reader finds the next hop with
+/// `match(_:vnet:initial:)`; then it looks at `type`: an entry can also say that there is no way.
 
 /// An address as it lies in packets; of IPv4 the first four bytes, then zeros.
 public struct RouteAddress: BitwiseCopyable, Sendable {

@@ -52,8 +52,8 @@ struct RouteCaptureTests {
     return Set((harness.engine.tableEntries(of: "route." + table, vnet: 0) ?? []).filter(keep).map(\.key))
   }
 
-  /// At several moments of the recording somebody asked the kernel for all it had. What was known by the notifications until then must
-  /// be the same, nothing more and nothing less.
+  /// At several moments of the recording somebody asked the kernel for all it had. What was known by the
+  /// notifications until then must be the same, nothing more and nothing less.
   @Test func theStateIsWhatTheKernelSaysItIs() throws {
     let packets = try packets()
     // Numbers of the packets that hold an answer, from 1.
