@@ -19,4 +19,4 @@ struct EPairCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = EPairCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = EPairCounters()

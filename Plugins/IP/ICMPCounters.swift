@@ -75,4 +75,4 @@ struct ICMPCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var icmpCounters = ICMPCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var icmpCounters = ICMPCounters()

@@ -80,7 +80,7 @@ struct IPCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = IPCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = IPCounters()
 
 /// Why a packet goes no further: one case for each counter of drops that the header's checks lead to.
 enum DropReason: Error {

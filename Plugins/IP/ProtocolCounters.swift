@@ -74,4 +74,4 @@ struct ProtocolCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var protocolCounters = ProtocolCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var protocolCounters = ProtocolCounters()

@@ -179,4 +179,4 @@ extension Packet {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var reassembly = Reassembly()
+@exclusivity(unchecked) nonisolated(unsafe) var reassembly = Reassembly()

@@ -69,4 +69,4 @@ struct ICMP6Counters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var icmp6Counters = ICMP6Counters()
+@exclusivity(unchecked) nonisolated(unsafe) var icmp6Counters = ICMP6Counters()

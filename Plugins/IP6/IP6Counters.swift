@@ -113,4 +113,4 @@ struct IP6Counters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = IP6Counters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = IP6Counters()

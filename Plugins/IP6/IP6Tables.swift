@@ -28,4 +28,4 @@ struct IP6Tables {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var tables = IP6Tables()
+@exclusivity(unchecked) nonisolated(unsafe) var tables = IP6Tables()

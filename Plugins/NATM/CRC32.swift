@@ -59,7 +59,7 @@ struct CRC32Tables {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var crc32 = CRC32Tables()
+@exclusivity(unchecked) nonisolated(unsafe) var crc32 = CRC32Tables()
 
 extension Packet {
   /// The remainder of the CRC-32 over the whole packet, piece by piece.

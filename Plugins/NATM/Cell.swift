@@ -66,7 +66,7 @@ struct HECTable {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var hec = HECTable()
+@exclusivity(unchecked) nonisolated(unsafe) var hec = HECTable()
 
 /// The HEC of four octets.
 private func headerErrorControl(of octets: UInt32) -> UInt8 {

@@ -23,7 +23,7 @@ struct CircuitTraffic {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var circuits = Table<Circuit, CircuitTraffic>()
+@exclusivity(unchecked) nonisolated(unsafe) var circuits = Table<Circuit, CircuitTraffic>()
 
 extension Circuit {
   /// Records one frame of this circuit. When the table is full, new circuits are served all the same, unrecorded.

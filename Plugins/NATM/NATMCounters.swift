@@ -81,7 +81,7 @@ struct NATMCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = NATMCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = NATMCounters()
 
 /// Why a cell or a PDU goes no further.
 enum DropReason: Error {

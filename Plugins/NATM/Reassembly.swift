@@ -44,8 +44,8 @@ struct LastSweep {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var partials = Table<PartialKey, PartialPDU>()
-nonisolated(unsafe) var sweeps = Table<UInt32, LastSweep>()
+@exclusivity(unchecked) nonisolated(unsafe) var partials = Table<PartialKey, PartialPDU>()
+@exclusivity(unchecked) nonisolated(unsafe) var sweeps = Table<UInt32, LastSweep>()
 
 /// Adds a cell to the PDU of its circuit. Returns the PDU when this was its last cell.
 func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) -> Packet? {

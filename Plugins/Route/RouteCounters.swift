@@ -136,7 +136,7 @@ struct TypeCounters {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var counters = RouteCounters()
+@exclusivity(unchecked) nonisolated(unsafe) var counters = RouteCounters()
 
 /// Why a message changes nothing.
 enum DropReason: Error {

@@ -28,4 +28,4 @@ struct Tables {
 }
 
 /// Written once, during registration, before any packet.
-nonisolated(unsafe) var tables = Tables()
+@exclusivity(unchecked) nonisolated(unsafe) var tables = Tables()
