@@ -6,7 +6,8 @@ import Testing
 @Suite struct ContractTests {
   private static let include = "\(Fixtures.root)/Sources/CNetISR/include"
 
-  static let headers = (try? FileManager.default.contentsOfDirectory(atPath: include))?.filter { $0.hasSuffix(".h") } ?? []
+  static let headers =
+    (try? FileManager.default.contentsOfDirectory(atPath: include))?.filter { $0.hasSuffix(".h") } ?? []
 
   @Test(arguments: [["-x", "c", "-std=c11"], ["-x", "c++", "-std=c++17"]])
   func everyHeaderCompilesAlone(language: [String]) throws {
