@@ -50,7 +50,9 @@ let package = Package(
     .library(name: "null", type: .dynamic, targets: ["CNullPlugin"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: [
     // The contract, and what host and plugins are made of.
@@ -78,6 +80,23 @@ let package = Package(
       name: "PluginHost",
       dependencies: ["NetISR", "PluginInspector", "CNetISRHost", .product(name: "Logging", package: "swift-log")],
       swiftSettings: host),
+    .target(
+      name: "ControlPlane",
+      dependencies: [
+        "NetISR", "PacketIO", "PluginHost", "PluginInspector", .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: host),
+    .executableTarget(
+      name: "netisr",
+      dependencies: [
+        "ControlPlane", "PluginInspector", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: host,
+      // A static standard library comes with -export-dynamic, which would export more than the reviewed list.
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--no-export-dynamic"])]),
 
     // The protocols.
     plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
@@ -100,5 +119,6 @@ let package = Package(
       swiftSettings: test),
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "CommandTests", dependencies: ["netisr", "TestSupport"], swiftSettings: test),
   ]
 )

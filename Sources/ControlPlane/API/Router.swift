@@ -1,0 +1,126 @@
+// The API's resources:
+//
+//     GET    /v1/plugins                 every generation, and every refused file
+//     POST   /v1/plugins                 {"file": "/path/x.so"}: load
+//     GET    /v1/plugins/NAME            the generation that serves
+//     DELETE /v1/plugins/NAME            unload
+//     POST   /v1/plugins/NAME/reload     swap for what the file has now
+//     GET    /v1/stat                    statistics
+//     GET    /v1/settings                all settings
+//     GET    /v1/settings/NAME           one setting
+//     PUT    /v1/settings/NAME           {"value": ".."}: change it
+
+/// From requests to a host's operations. Blocks as long as the operation takes.
+///
+/// [any thread]
+struct Router: Sendable {
+  let host: Host
+
+  /// Does what is asked.
+  func respond(to request: APIRequest) -> APIResponse {
+    let parts = request.path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    guard parts.first == "v1" else { return unknown(request) }
+    do throws(ControlError) {
+      return switch (parts.count, parts.dropFirst().first) {
+      case (2, "stat"): try one(request, ["GET": stat])
+      case (2, "plugins"): try one(request, ["GET": list, "POST": load])
+      case (3, "plugins"): try one(request, parts[2], ["GET": show, "DELETE": unload])
+      case (4, "plugins") where parts[3] == "reload": try one(request, parts[2], ["POST": reload])
+      case (2, "settings"): try one(request, ["GET": settings])
+      case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
+      default: unknown(request)
+      }
+    } catch {
+      return APIResponse(error)
+    }
+  }
+
+  private typealias Operation = (APIRequest) throws(ControlError) -> APIResponse
+  private typealias NamedOperation = (APIRequest, String) throws(ControlError) -> APIResponse
+
+  private func one(_ request: APIRequest, _ operations: [String: Operation]) throws(ControlError) -> APIResponse {
+    guard let operation = operations[request.method == "HEAD" ? "GET" : request.method] else {
+      return notAllowed(request, operations.keys.sorted())
+    }
+    return try operation(request)
+  }
+
+  private func one(
+    _ request: APIRequest, _ name: String, _ operations: [String: NamedOperation]
+  ) throws(ControlError) -> APIResponse {
+    guard let operation = operations[request.method == "HEAD" ? "GET" : request.method] else {
+      return notAllowed(request, operations.keys.sorted())
+    }
+    return try operation(request, name)
+  }
+
+  // MARK: Operations
+
+  private func stat(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, host.statistics())
+  }
+
+  private func list(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, host.pluginList())
+  }
+
+  private func load(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    let file = try decode(LoadRequest.self, request, example: #"{"file": "/path/x.so"}"#).file
+    guard file.hasPrefix("/") else {
+      throw ControlError(.badRequest, "file: expected an absolute path, found '\(file)'")
+    }
+    return APIResponse(201, try host.load(file))
+  }
+
+  private func show(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    guard let plugin = host.pluginList().plugins.first(where: { $0.name == name && $0.state == "serving" }) else {
+      throw ControlError(.notFound, "no plugin '\(name)' is loaded")
+    }
+    return APIResponse(200, plugin)
+  }
+
+  private func unload(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    APIResponse(200, try host.unload(name))
+  }
+
+  private func reload(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    APIResponse(200, try host.reload(name))
+  }
+
+  private func settings(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, host.settings())
+  }
+
+  private func setting(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    APIResponse(200, try host.setting(named: name))
+  }
+
+  private func set(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    let value = try decode(SettingRequest.self, request, example: #"{"value": "deferred"}"#).value
+    return APIResponse(200, try host.set(name, to: value))
+  }
+
+  // MARK: Errors
+
+  private func decode<Body: Decodable>(
+    _ type: Body.Type, _ request: APIRequest, example: String
+  ) throws(ControlError) -> Body {
+    guard let body = try? JSON.decode(type, from: request.body) else {
+      throw ControlError(.badRequest, "body: expected \(example)")
+    }
+    return body
+  }
+
+  private func unknown(_ request: APIRequest) -> APIResponse {
+    APIResponse(
+      ControlError(.notFound, "\(request.path): expected /v1/plugins, /v1/stat or /v1/settings, or what is below them"))
+  }
+
+  private func notAllowed(_ request: APIRequest, _ allowed: [String]) -> APIResponse {
+    let list = allowed.joined(separator: ", ")
+    var response = APIResponse(
+      405, ErrorBody(error: "\(request.path): expected \(list), found \(request.method)", problems: []))
+    response.allow = allowed
+    return response
+  }
+}

@@ -1,0 +1,160 @@
+import Glibc
+import Logging
+import NetISR
+import PacketIO
+import PluginHost
+
+/// A whole host in one process: an engine with worker threads, the plugins of a directory, and interfaces.
+///
+/// Operations are [control]: from any thread, but from no handler. They end in this order: `stop` takes the
+/// interfaces away first, then handles what is queued, then unloads the plugins.
+public final class Host: @unchecked Sendable {
+  /// What is fixed when a host is made.
+  public struct Configuration: Sendable {
+    /// Worker threads; nil is one per online CPU.
+    public var threads: Int?
+    /// Whether worker i is bound to CPU i.
+    public var bindThreads = false
+    /// The global dispatch policy at the start.
+    public var dispatch = GlobalDispatch.direct
+
+    /// One worker per CPU, unbound, direct dispatch.
+    public init() {}
+  }
+
+  /// The global dispatch policies.
+  public enum GlobalDispatch: String, CaseIterable, Sendable {
+    /// Handlers run at once, on the sender's thread.
+    case direct
+    /// At once where that keeps order, otherwise queued.
+    case hybrid
+    /// Always queued.
+    case deferred
+
+    fileprivate var policy: Dispatch {
+      switch self {
+      case .direct: .direct
+      case .hybrid: .hybrid
+      case .deferred: .deferred
+      }
+    }
+  }
+
+  /// The engine. Its workers run.
+  let engine: Engine
+  /// The plugins.
+  let plugins: PluginHost
+  let admission: Admission
+  private let logger: Logger
+
+  private let lock = Lock()
+  // Under the lock.
+  private var directory: PluginDirectory?
+  private var feeds: [CaptureFeed] = []
+  private var threads: [FeedThread] = []
+
+  /// Makes a host without plugins and interfaces. The first one in a process takes the threads that belong to no engine.
+  public init(_ configuration: Configuration, logger: Logger) {
+    var engineConfiguration = Engine.Configuration(dispatch: configuration.dispatch.policy)
+    if let threads = configuration.threads {
+      // As many as asked for, on fewer CPUs too.
+      engineConfiguration.cpuCount = max(engineConfiguration.cpuCount, threads)
+      engineConfiguration.maxThreads = threads
+    }
+    engineConfiguration.pinned = configuration.bindThreads
+    engine = Engine(engineConfiguration)
+    plugins = PluginHost(engine: engine, logger: logger)
+    admission = Admission(engine: engine)
+    self.logger = logger
+    if unsafe Engine.default == nil { unsafe Engine.default = engine }
+    engine.startWorkers()
+  }
+
+  // MARK: Plugins
+
+  /// Loads every plugin of a directory, and, if `watching`, follows it. What is wrong with single files is in the
+  /// list; throws when the directory can't be read.
+  public func loadPlugins(from path: String, watching: Bool) throws(ControlError) {
+    do throws(PluginError) {
+      let directory = try PluginDirectory(CanonicalPath.of(folder: path), of: plugins, watching: watching)
+      lock.withLock { self.directory = directory }
+    } catch {
+      throw ControlError(.failed, "plugin directory \(error)")
+    }
+  }
+
+  /// Every generation that is mapped, and every refused file.
+  public func pluginList() -> PluginList {
+    PluginList(plugins: plugins.list().map(PluginSummary.init))
+  }
+
+  // MARK: Interfaces
+
+  /// Makes an interface of a capture, which does nothing until it is stepped.
+  ///
+  /// - Parameter isAlone: nothing else sends, so that it can have everything handled before its time leaps.
+  func addFeed(_ spec: CaptureSpec, isAlone: Bool = false) throws(ControlError) -> CaptureFeed {
+    try lock.withLock { () throws(ControlError) in
+      let settle: (() -> Void)? = isAlone ? { [unowned self] in self.drain() } : nil
+      let feed = try CaptureFeed(spec, name: "file\(feeds.count)", engine: engine, settle: settle)
+      feeds.append(feed)
+      return feed
+    }
+  }
+
+  /// Makes an interface, and feeds from it on a thread of its own.
+  public func start(_ interface: InterfaceArgument) throws(ControlError) {
+    switch interface.spec {
+    case .capture(let spec):
+      let feed = try addFeed(spec)
+      lock.withLock {
+        let cpu = UInt32(threads.count % engine.workerCount)
+        threads.append(FeedThread(feed, engine: engine, cpu: cpu, admission: admission, logger: logger))
+      }
+      logger.info("\(feed.name): reads \(spec.path)")
+    }
+  }
+
+  /// The interfaces' figures.
+  func interfaceSummaries() -> [InterfaceSummary] {
+    lock.withLock { feeds }.map(\.summary)
+  }
+
+  // MARK: The end
+
+  /// Returns when nothing is queued or being handled from a queue. Sources must have ended.
+  func drain() {
+    var backoff = Backoff()
+    while true {
+      // A packet that moves from one workstream to another while they are looked at is received again.
+      let before = engine.conservation().received
+      if engine.isDrained, engine.conservation().received == before { return }
+      backoff.pause()
+    }
+  }
+
+  /// Ends it all, in order: interfaces, queues, plugins, tables, workers.
+  ///
+  /// - Returns: mbufs that somebody still holds: a leak, unless it is 0.
+  @discardableResult
+  public func stop() -> Int {
+    let (directory, threads) = lock.withLock {
+      defer {
+        self.directory = nil
+        self.threads = []
+      }
+      return (self.directory, self.threads)
+    }
+    directory?.stop()
+    for thread in threads { thread.stop() }
+    drain()
+    plugins.unloadAll()
+    for owner in Set(engine.tableList().map(\.owner.name)) {
+      let retired = engine.purgeState(owner: owner)
+      engine.waitForHandlers()
+      engine.releaseState(retired)
+    }
+    engine.stopWorkers()
+    return engine.mbufStatistics.mbufs.inFlight
+  }
+}

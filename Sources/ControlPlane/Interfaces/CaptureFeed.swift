@@ -1,0 +1,101 @@
+import CNetISR
+import NetISR
+import PacketIO
+import Synchronization
+
+/// A capture as an interface of an engine: what its frames hold is dispatched as live traffic would be.
+///
+/// Polled by one thread at a time, which is attached to the engine; the summary is for any thread.
+public final class CaptureFeed: @unchecked Sendable {
+  /// Packets that are sent between two looks at the queues.
+  static let burst = 64
+  /// Vnets are numbered from 0 to this, exclusively.
+  private static let vnetLimit: UInt32 = 256
+
+  /// What a step came to.
+  enum Step {
+    /// There is more to send.
+    case sent
+    /// The queues are full at the moment.
+    case noRoom
+    /// The pace asks for this many nanoseconds of waiting.
+    case wait(UInt64)
+    /// There is nothing more.
+    case ended
+  }
+
+  let name: String
+  private let engine: Engine
+  private let capture: CaptureInterface
+  private let state = Mutex("running")
+  private var denied: UInt64 = 0
+
+  /// Opens the file and makes its interface.
+  ///
+  /// - Parameter settle: see `EngineSink`.
+  init(
+    _ spec: CaptureSpec, name: String, engine: Engine, settle: (() -> Void)? = nil
+  ) throws(ControlError) {
+    guard spec.vnet < Self.vnetLimit else {
+      throw ControlError(.badRequest, "\(spec.path): vnet \(spec.vnet): expected 0 to \(Self.vnetLimit - 1)")
+    }
+    let reader: CaptureReader
+    do throws(CaptureError) {
+      reader = try CaptureReader(path: spec.path)
+    } catch {
+      throw ControlError(.failed, error.description)
+    }
+    let traits = InterfaceTraits(reader.linkType)
+    guard
+      let interface = unsafe engine.interfaces.make(
+        name: name, type: Int32(traits.type), vnet: spec.vnet, flags: traits.flags, mtu: traits.mtu, ownClock: true)
+    else {
+      throw ControlError(.failed, "\(spec.path): all \(InterfaceRegistry.limit) interfaces are in use")
+    }
+    self.name = name
+    self.engine = engine
+    capture = unsafe CaptureInterface(spec, reader: reader, interface: interface, sink: EngineSink(settle: settle))
+  }
+
+  /// Sends one burst, at most what `admission` grants if there is one.
+  ///
+  /// - Parameter now: nanoseconds of a steady clock.
+  /// - Throws: the capture is damaged; what came before was sent.
+  func step(now: UInt64, admission: Admission?) throws(ControlError) -> Step {
+    let grant = admission?.take(upTo: Self.burst) ?? Self.burst
+    guard grant > 0 else { return .noRoom }
+    defer {
+      admission?.finish(grant)
+      countDenied()
+    }
+    do throws(CaptureError) {
+      switch try capture.poll(now: now, limit: grant) {
+      case .more: return .sent
+      case .wait(let nanoseconds): return .wait(nanoseconds)
+      case .ended:
+        state.withLock { $0 = "ended" }
+        return .ended
+      }
+    } catch {
+      state.withLock { $0 = error.description }
+      throw ControlError(.failed, error.description)
+    }
+  }
+
+  /// Bytes read of the present pass, and of the whole file (0: unknown).
+  var progress: (offset: Int, size: Int) { capture.fileProgress }
+
+  /// Where it stands. [any thread]
+  var summary: InterfaceSummary {
+    InterfaceSummary(
+      name: name, file: capture.spec.path, linkType: capture.linkType, state: state.withLock { $0 },
+      capture.meter.statistics)
+  }
+
+  /// Enters into the engine's balance the frames for which there was no mbuf.
+  private func countDenied() {
+    let now = capture.meter.statistics.noBuffers
+    if now != denied { engine.countInputFailure(proto: 0, frames: Int(now - denied)) }
+    denied = now
+  }
+}

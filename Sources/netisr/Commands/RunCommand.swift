@@ -1,0 +1,78 @@
+import ArgumentParser
+import ControlPlane
+import Logging
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a host: an engine, the plugins of a directory, interfaces, and a control socket.",
+    discussion: """
+      The directory is watched: a plugin that is dropped in is loaded, one that is replaced is swapped without a packet \
+      lost, one that is deleted is unloaded. A file that is refused is listed with its reasons; the host goes on.
+
+      An interface is file:PATH?OPTIONS, a capture as a source. Options, separated by &: loop (for ever), loop=N, pps=N \
+      (packets per second), vnet=N. Packets wait rather than overflow a queue.
+
+      SIGINT or SIGTERM ends the host in order: interfaces, queued packets, plugins, socket. A second one ends it at \
+      once.
+
+      EXAMPLES
+          netisr run
+          netisr run --plugins plugins.d --interface 'file:capture.pcap?loop&pps=10000'
+          netisr run --dispatch hybrid --threads 4 --bind --control /tmp/netisr.sock
+          curl --unix-socket /run/netisr.sock http://netisr/v1/stat
+      """)
+
+  @OptionGroup var engine: EngineOptions
+
+  @Option(
+    name: .customLong("interface"), help: ArgumentHelp("An interface; may be given several times.", valueName: "spec"),
+    transform: { (text: String) throws in
+      do throws(ControlError) {
+        return try InterfaceArgument(parsing: text)
+      } catch {
+        throw ValidationError(error.description)
+      }
+    })
+  var interfaces: [InterfaceArgument] = []
+
+  @OptionGroup var control: ControlOptions
+
+  @Flag(help: "Bind worker i to CPU i.")
+  var bind = false
+
+  @Option(help: ArgumentHelp("The least level that is logged.", valueName: "level"))
+  var logLevel = Logger.Level.info
+
+  func run() throws {
+    // Before any thread exists: all threads inherit it.
+    EndSignals.block()
+    let logger = Log.logger(logLevel)
+    let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
+    var configuration = engine.configuration
+    configuration.bindThreads = bind
+    let host = Host(configuration, logger: logger)
+    do {
+      defer { socket.removeName() }
+      let server = try start(host, socket, logger)
+      logger.info("ready: control socket \(socket.path)")
+      let signal = EndSignals.wait()
+      logger.info("\(signal): ending")
+      server.stop()
+    } catch {
+      host.stop()
+      throw error
+    }
+    let leaked = host.stop()
+    if leaked != 0 { logger.warning("\(leaked) mbufs leaked: held when all plugins and tables were gone") }
+    logger.info("ended")
+  }
+
+  private func start(_ host: Host, _ socket: BoundSocket, _ logger: Logger) throws -> ControlServer {
+    try orFail { () throws(ControlError) in
+      try host.loadPlugins(from: engine.plugins, watching: true)
+      for interface in interfaces { try host.start(interface) }
+      return try ControlServer(socket, host: host, logger: logger)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// The signals that end a host in order: SIGINT and SIGTERM.
+enum EndSignals {
+  private static var set: sigset_t {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    unsafe sigaddset(&set, SIGINT)
+    unsafe sigaddset(&set, SIGTERM)
+    return set
+  }
+
+  /// Keeps them from ending the process, for the calling thread and those it starts. A client that hangs up ends nothing
+  /// either.
+  static func block() {
+    var set = set
+    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    _ = signal(SIGPIPE, SIG_IGN)
+  }
+
+  /// Waits for one and returns its name; the next one ends the process.
+  static func wait() -> String {
+    var set = set
+    var number: Int32 = 0
+    while unsafe sigwait(&set, &number) != 0 {}
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    return number == SIGINT ? "SIGINT" : "SIGTERM"
+  }
+}

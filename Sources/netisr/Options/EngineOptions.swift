@@ -1,0 +1,30 @@
+import ArgumentParser
+import ControlPlane
+
+extension Host.GlobalDispatch: ExpressibleByArgument {}
+
+/// What an engine is made with.
+struct EngineOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The directory of the plugins.", valueName: "dir"))
+  var plugins = "plugins.d"
+
+  @Option(help: "When handlers run: at once on the receiving thread, at once where that keeps order, or from queues.")
+  var dispatch = Host.GlobalDispatch.direct
+
+  @Option(help: ArgumentHelp("Worker threads, 1 to 256. (default: one per CPU)", valueName: "n"))
+  var threads: Int?
+
+  /// The host's configuration.
+  var configuration: Host.Configuration {
+    var configuration = Host.Configuration()
+    configuration.dispatch = dispatch
+    configuration.threads = threads
+    return configuration
+  }
+
+  func validate() throws {
+    if let threads, !(1...256).contains(threads) {
+      throw ValidationError("--threads: expected 1 to 256, found \(threads)")
+    }
+  }
+}

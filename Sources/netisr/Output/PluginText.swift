@@ -1,0 +1,39 @@
+import ControlPlane
+
+/// Plugins as `netisr list` prints them.
+enum PluginText {
+  /// A table, with the reasons below refused and resident ones.
+  static func list(_ plugins: [PluginSummary]) -> String {
+    var table = TextTable([
+      ("Name", .left), ("File", .left), ("Gen", .right), ("State", .left), ("Proto", .right), ("Build-ID", .left),
+    ])
+    for plugin in plugins {
+      table.add([
+        plugin.name ?? "-", plugin.file, plugin.generation == 0 ? "-" : "\(plugin.generation)", plugin.state,
+        plugin.proto.map { "\($0)" } ?? "-", plugin.buildID.map { String($0.prefix(12)) } ?? "-",
+      ])
+    }
+    var lines = table.lines
+    var text = lines.removeFirst() + "\n"
+    for (line, plugin) in zip(lines, plugins) {
+      text += line + "\n"
+      if plugin.waitingFor > 0 {
+        text += "    waits for \(plugin.waitingFor) thread\(plugin.waitingFor == 1 ? "" : "s") inside of it\n"
+      }
+      for reason in plugin.reasons { text += "    \(reason)\n" }
+    }
+    return text
+  }
+
+  /// "ip: generation 2 serves protocol 1 (build-id 0123456789ab)".
+  static func serving(_ plugin: PluginSummary) -> String {
+    let build = plugin.buildID.map { " (build-id \($0.prefix(12)))" } ?? ""
+    return "\(plugin.name ?? plugin.file): generation \(plugin.generation) serves protocol \(plugin.proto ?? 0)\(build)"
+  }
+
+  /// "ip: generation 2 is unmapped", or resident, and why.
+  static func unloaded(_ plugin: PluginSummary) -> String {
+    let reasons = plugin.reasons.isEmpty ? "" : ": " + plugin.reasons.joined(separator: "; ")
+    return "\(plugin.name ?? plugin.file): generation \(plugin.generation) is \(plugin.state)\(reasons)"
+  }
+}

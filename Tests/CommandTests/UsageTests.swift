@@ -1,0 +1,35 @@
+import Testing
+
+@Suite struct UsageTests {
+  @Test(arguments: [
+    "replay", "replay --dispatch sideways x.pcap", "replay --threads 0 x.pcap", "replay --loop 0 x.pcap", "inspect",
+    "nonsense", "set net.isr.dispatch", "set =direct", "load", "run --interface carrier-pigeon:7", "stat --nonsense",
+  ])
+  func wrongCommandLine(line: String) throws {
+    let result = try Command.run(line)
+    #expect(result.status == 64, "\(result.error)")
+    #expect(result.output == "")
+    #expect(result.error.contains("Error: "))
+  }
+
+  @Test(arguments: ["run", "replay", "inspect", "load", "unload", "reload", "list", "stat", "get", "set"])
+  func helpHasExamples(command: String) throws {
+    let result = try Command.run("\(command) --help")
+    #expect(result.status == 0)
+    #expect(result.output.contains("EXAMPLES"))
+    #expect(result.output.contains("netisr \(command)"))
+  }
+
+  @Test func version() throws {
+    let result = try Command.run("--version")
+    #expect(result.status == 0)
+    #expect(result.output.hasPrefix("netisr "))
+  }
+
+  @Test(arguments: ["list", "stat", "get", "unload x", "reload x", "load x.so", "set a=b"])
+  func noHost(line: String) throws {
+    let result = try Command.run(line, "--control", "/tmp/netisr-no-such-socket")
+    #expect(result.status == 1)
+    #expect(result.complaints == ["netisr: no host answers at /tmp/netisr-no-such-socket: start one with `netisr run`"])
+  }
+}
