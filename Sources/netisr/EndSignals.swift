@@ -18,6 +18,13 @@ enum EndSignals {
     _ = signal(SIGPIPE, SIG_IGN)
   }
 
+  /// Makes SIGINT end the process with exit status 0, also where the parent had it blocked.
+  static func exitOnInterrupt() {
+    var set = set
+    _ = signal(SIGINT) { _ in _exit(0) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
   /// Waits for one and returns its name; the next one ends the process.
   static func wait() -> String {
     var set = set

@@ -49,6 +49,9 @@ import Testing
         let lines = { try String(contentsOf: watch.output, encoding: .utf8).filter { $0 == "\n" }.count }
         #expect(try eventually { try lines() >= 2 })
         watch.process.interrupt()
+        // Not for ever: an interrupt that did nothing is to fail this test, not to hang it.
+        #expect(eventually { !watch.process.isRunning })
+        if watch.process.isRunning { kill(watch.process.processIdentifier, SIGKILL) }
         watch.process.waitUntilExit()
         #expect(try watch.result().status == 0)
       }

@@ -25,10 +25,8 @@ struct StatCommand: ParsableCommand {
   var watch = false
 
   func run() throws {
-    if watch {
-      // Being interrupted is how this ends.
-      _ = signal(SIGINT) { _ in _exit(0) }
-    }
+    // Being interrupted is how this ends.
+    if watch { EndSignals.exitOnInterrupt() }
     repeat {
       let statistics = try control.ask { client throws(ControlError) in try client.statistics() }
       if json {
