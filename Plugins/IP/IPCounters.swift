@@ -2,8 +2,8 @@ import NetISRPlugin
 
 /// The counters of ip, after FreeBSD's `struct ipstat`.
 ///
-/// Every packet adds one to `total`, and to exactly one of those that say where it ended, unless it is held: the drops,
-/// `delivered`, `noproto`, `fragdropped`, `fragtimeout`, or, for a fragment, the datagram that was reassembled.
+/// They add up: `total` + `reassembled` = the drops of whole packets + `fragments` + `delivered` + `noproto`; and every one
+/// of the `fragments` is held, was dropped (`fragdropped`, `fragtimeout`), or became part of a datagram.
 struct IPCounters {
   /// Packets handed in, before any check.
   var total = Counter()
