@@ -21,6 +21,11 @@ public struct Hardening: Sendable, Equatable, Encodable {
   public var pac = false
   /// Some function checks a stack canary (`__stack_chk_fail` is imported).
   public var canary = false
+
+  enum CodingKeys: String, CodingKey {
+    case relro, ibt, shstk, bti, pac, canary
+    case bindNow = "bind_now"
+  }
 }
 
 extension Hardening {

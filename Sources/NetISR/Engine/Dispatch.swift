@@ -17,10 +17,19 @@ extension Engine {
   /// How deep handlers may call each other directly before a packet is queued instead: a bound on the stack.
   static let maximumDepth = 16
 
-  /// `netisr_dispatch_src`. Consumes `m`.
+  /// Whether a packet may be handled at once.
+  enum Entry {
+    /// By the protocol's dispatch policy. (netisr_dispatch)
+    case dispatch
+    /// Never: it is queued. (netisr_queue)
+    case queue
+  }
+
+  /// `netisr_dispatch_src` and `netisr_queue_src`. Consumes `m`. 0 or an errno value.
   @inline(__always)
-  func dispatch(
-    _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>
+  func enter(
+    _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt,
+    packet m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
     guard let number = unsafe admit(context, proto, m) else { return EINVAL }
     unsafe gracePeriod.enter(context)
@@ -28,10 +37,38 @@ extension Engine {
     guard let record = unsafe protocols.entrance(number) else {
       return unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
     }
-    guard unsafe vnets.isEnabled(number, for: m) else {
-      return unsafe drop(context, m, number, .vnet, ENOPROTOOPT)
+    return unsafe deliver(entry, context, record, number, source, m)
+  }
+
+  /// The same for packets of one protocol and source, in order: one section, one look at the registration. Consumes
+  /// all of them; NULL entries are passed over. Returns how many were handled or queued.
+  func enter(
+    _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt,
+    batch: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>
+  ) -> UInt32 {
+    unsafe gracePeriod.enter(context)
+    defer { unsafe gracePeriod.leave(context) }
+    var taken: UInt32 = 0
+    let record = unsafe proto < UInt32(NETISR_MAXPROT) ? protocols.entrance(Int(proto)) : nil
+    for index in batch.indices {
+      guard let m = unsafe batch[index], let number = unsafe admit(context, proto, m) else { continue }
+      if let record = unsafe record {
+        if unsafe deliver(entry, context, record, number, source, m) == 0 { taken &+= 1 }
+      } else {
+        _ = unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
+      }
     }
-    switch unsafe effectiveDispatch(record, context) {
+    return taken
+  }
+
+  /// One admitted packet, inside of a grace-period section.
+  @inline(__always)
+  private func deliver(
+    _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard unsafe vnets.isEnabled(number, for: m) else { return unsafe drop(context, m, number, .vnet, ENOPROTOOPT) }
+    switch unsafe entry == .queue ? .deferred : effectiveDispatch(record, context) {
     case .direct:
       unsafe context.pointee.traffic.pointee.add(1, to: .dispatched, of: number)
       unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
@@ -44,35 +81,18 @@ extension Engine {
     }
   }
 
-  /// `netisr_queue_src`. Consumes `m`.
-  @inline(__always)
-  func queue(
-    _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>
-  ) -> Int32 {
-    guard let number = unsafe admit(context, proto, m) else { return EINVAL }
-    unsafe gracePeriod.enter(context)
-    defer { unsafe gracePeriod.leave(context) }
-    guard let record = unsafe protocols.entrance(number) else {
-      return unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
-    }
-    guard unsafe vnets.isEnabled(number, for: m) else {
-      return unsafe drop(context, m, number, .vnet, ENOPROTOOPT)
-    }
-    return unsafe select(context, record, .deferred, number, source, m)
-  }
-
   /// Queues a packet, unless its queue is full: then EAGAIN, nothing is counted, and the packet is still the caller's.
   /// Otherwise as `netisr_queue_src`: 0 or an errno value, and the packet is consumed. [any thread]
   public func offer(proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>) -> Int32 {
     guard let context = unsafe ThreadContext.current else { return EAGAIN }
     guard proto > 0, proto < UInt32(NETISR_MAXPROT) else {
-      return unsafe queue(context, proto: proto, source: source, packet: m)
+      return unsafe enter(.queue, context, proto: proto, source: source, packet: m)
     }
     let number = Int(proto)
     unsafe gracePeriod.enter(context)
     defer { unsafe gracePeriod.leave(context) }
     guard let record = unsafe protocols.entrance(number), unsafe vnets.isEnabled(number, for: m) else {
-      return unsafe queue(context, proto: proto, source: source, packet: m)
+      return unsafe enter(.queue, context, proto: proto, source: source, packet: m)
     }
     guard let (m, cpu) = unsafe selectWorkstream(record, .deferred, source, m, cpu: context.pointee.cpu) else {
       unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)

@@ -26,7 +26,7 @@ public func netisr_dispatch(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -
 public func netisr_dispatch_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   // A packet exists, so its thread has an engine: mbufs come from one.
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
-  return unsafe context.pointee.engine.dispatch(context, proto: proto, source: source, packet: m)
+  return unsafe context.pointee.engine.enter(.dispatch, context, proto: proto, source: source, packet: m)
 }
 
 /// `netisr_queue`, as netisr.h describes it.
@@ -39,7 +39,7 @@ public func netisr_queue(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> I
 @c @implementation
 public func netisr_queue_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
-  return unsafe context.pointee.engine.queue(context, proto: proto, source: source, packet: m)
+  return unsafe context.pointee.engine.enter(.queue, context, proto: proto, source: source, packet: m)
 }
 
 /// `netisr_dispatch_batch`, as netisr.h describes it.
@@ -48,13 +48,8 @@ public func netisr_dispatch_batch(
   _ proto: UInt32, _ source: UInt, _ mv: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>!, _ n: UInt32
 ) -> UInt32 {
   guard let mv = unsafe mv, let context = unsafe ThreadContext.current else { return 0 }
-  let engine = unsafe context.pointee.engine
-  var taken: UInt32 = 0
-  for index in 0..<Int(n) {
-    guard let m = unsafe mv[index] else { continue }
-    if unsafe engine.dispatch(context, proto: proto, source: source, packet: m) == 0 { taken &+= 1 }
-  }
-  return taken
+  let batch = unsafe UnsafeBufferPointer(start: UnsafePointer(mv), count: Int(n))
+  return unsafe context.pointee.engine.enter(.dispatch, context, proto: proto, source: source, batch: batch)
 }
 
 /// `netisr_queue_batch`, as netisr.h describes it.
@@ -63,13 +58,8 @@ public func netisr_queue_batch(
   _ proto: UInt32, _ source: UInt, _ mv: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>!, _ n: UInt32
 ) -> UInt32 {
   guard let mv = unsafe mv, let context = unsafe ThreadContext.current else { return 0 }
-  let engine = unsafe context.pointee.engine
-  var taken: UInt32 = 0
-  for index in 0..<Int(n) {
-    guard let m = unsafe mv[index] else { continue }
-    if unsafe engine.queue(context, proto: proto, source: source, packet: m) == 0 { taken &+= 1 }
-  }
-  return taken
+  let batch = unsafe UnsafeBufferPointer(start: UnsafePointer(mv), count: Int(n))
+  return unsafe context.pointee.engine.enter(.queue, context, proto: proto, source: source, batch: batch)
 }
 
 /// `netisr_getqlimit`, as netisr.h describes it.
