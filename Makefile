@@ -9,10 +9,11 @@ NETISR    = $(BUILD)/netisr
 
 .PHONY: run test build plugins install uninstall deps lint format tsan asan clean
 
-# Builds everything, inspects the eight protocols, and sends the sample captures through them.
+# Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
+# a pair of interfaces, so that each of the eight has something to do.
 run: plugins
 	$(NETISR) inspect plugins.d/*.so
-	$(NETISR) replay Samples/*.pcap
+	$(NETISR) replay --pair Samples/*.pcap
 
 # Every test, through the real thing: shipped plugins, the real command.
 test: deps

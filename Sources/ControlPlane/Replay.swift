@@ -38,6 +38,8 @@ public struct Replay {
   public var passes: UInt64 = 1
   /// Whether packets may be dropped for full queues, rather than wait.
   public var mayDrop = false
+  /// Whether Ethernet frames go through a pair of interfaces.
+  public var isPaired = false
   /// The engine's configuration.
   public var configuration = Host.Configuration()
   /// Called now and then, on the calling thread.
@@ -63,7 +65,7 @@ public struct Replay {
     var feeds: [(feed: CaptureFeed, file: String)] = []
     for file in files {
       do throws(ControlError) {
-        feeds.append((try host.addFeed(CaptureSpec(path: file, passes: passes), isAlone: true), file))
+        feeds.append((try host.addFeed(CaptureSpec(path: file, passes: passes, isPaired: isPaired), isAlone: true), file))
       } catch {
         problems.append(error.description)
       }

@@ -50,6 +50,25 @@ import Testing
     }
   }
 
+  /// The same frames by way of a pair: each protocol sees what it sees without.
+  @Test(arguments: ["direct", "deferred"])
+  func throughAPairOfInterfaces(dispatch: String) throws {
+    try Workbench.with(plugins: ["ether", "ip", "arp", "epair"]) { bench in
+      let file = try bench.write(Self.ping, as: "ping.pcap")
+      let result = try Command.run(
+        ["replay", "--plugins", bench.plugins, "--dispatch", dispatch, "--threads", "2", "--pair", "--json", file])
+      #expect(result.status == 0, "\(result.error)")
+      let report = try result.object()
+      let counters = try #require(report["counters"] as? [String: [String: Int]])
+      #expect(counters["epair"]?["packets"] == 4 && counters["epair"]?["drops"] == 0)
+      #expect(counters["ether"]?["total"] == 4)
+      #expect(counters["icmp"]?["echo"] == 1 && counters["icmp"]?["echoreply"] == 1)
+      #expect(counters["arp"]?["rxrequests"] == 1 && counters["arp"]?["rxreplies"] == 1)
+      let conservation = try #require(report["conservation"] as? [String: Any])
+      #expect(conservation["received"] as? Int == 12 && conservation["balanced"] as? Bool == true)
+    }
+  }
+
   @Test func packetsWithoutProtocolAreDropsWithAReason() throws {
     try Workbench.with(plugins: ["ether"]) { bench in
       let file = try bench.write(Self.ping, as: "ping.pcap")

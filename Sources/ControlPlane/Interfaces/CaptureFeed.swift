@@ -52,9 +52,16 @@ public final class CaptureFeed: @unchecked Sendable {
     else {
       throw ControlError(.failed, "\(spec.path): all \(InterfaceRegistry.limit) interfaces are in use")
     }
+    let pair =
+      spec.isPaired
+      ? unsafe InterfacePair(name: name + "pair", on: engine, vnets: (spec.vnet, spec.vnet), model: interface) : nil
+    if spec.isPaired && pair == nil {
+      throw ControlError(.failed, "\(spec.path): all \(InterfaceRegistry.limit) interfaces are in use")
+    }
     self.name = name
     self.engine = engine
-    capture = unsafe CaptureInterface(spec, reader: reader, interface: interface, sink: EngineSink(settle: settle))
+    capture = unsafe CaptureInterface(
+      spec, reader: reader, interface: interface, sink: EngineSink(settle: settle, pair: pair))
   }
 
   /// Sends one burst, at most what `admission` grants if there is one.

@@ -12,10 +12,13 @@ final class EngineSink: FrameSink {
   private static let window: UInt64 = 1_000_000_000
 
   private let settle: (() -> Void)?
+  /// Where Ethernet frames are sent into, instead of being received.
+  private let pair: InterfacePair?
   private var origin: UInt64 = 0
 
-  init(settle: (() -> Void)?) {
+  init(settle: (() -> Void)?, pair: InterfacePair? = nil) {
     self.settle = settle
+    self.pair = pair
   }
 
   func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
@@ -25,6 +28,11 @@ final class EngineSink: FrameSink {
         settle()
         origin = time
       }
+    }
+    if let pair, proto == UInt32(NETISR_ETHER) {
+      // Consumed on every path; a drop is counted by the pair.
+      unsafe _ = if_transmit(pair.ends.a, packet)
+      return
     }
     // Consumed on every path; a drop is counted by the engine.
     unsafe _ = netisr_dispatch_src(proto, source, packet)

@@ -31,8 +31,13 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
 
   /// Makes a pair, up. nil when the engine has as many interfaces as it takes.
   ///
-  /// - Parameter limit: frames that may wait at each end.
-  public init?(name: String, on engine: Engine, vnets: (UInt32, UInt32) = (0, 0), limit: Int = 256) {
+  /// - Parameters:
+  ///   - limit: frames that may wait at each end.
+  ///   - model: an interface whose frames are sent through the pair: the ends are as it is, in their flags, clock and MTU.
+  public init?(
+    name: String, on engine: Engine, vnets: (UInt32, UInt32) = (0, 0), limit: Int = 256,
+    model: UnsafeMutablePointer<ifnet>? = nil
+  ) {
     self.engine = engine
     self.limit = limit
     let relay = Relay()
@@ -43,6 +48,13 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
     unsafe a.pointee.if_peer = unsafe b
     unsafe b.pointee.if_peer = unsafe a
     unsafe ends = unsafe (a, b)
+    if let model = unsafe model {
+      unsafe [a, b].forEach { end in
+        unsafe end.pointee.if_flags = unsafe model.pointee.if_flags
+        unsafe end.pointee.if_clock = unsafe model.pointee.if_clock
+        unsafe end.pointee.if_mtu = unsafe model.pointee.if_mtu
+      }
+    }
     relay.pair = self
   }
 

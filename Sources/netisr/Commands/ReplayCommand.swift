@@ -29,6 +29,9 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Do not wait for room: full queues drop packets, as with live traffic.")
   var drop = false
 
+  @Flag(help: "Send Ethernet frames into one end of a pair of interfaces; they come in at the other, through epair.")
+  var pair = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -46,6 +49,7 @@ struct ReplayCommand: ParsableCommand {
     var replay = Replay(files: files, pluginDirectory: engine.plugins)
     replay.passes = loop
     replay.mayDrop = drop
+    replay.isPaired = pair
     replay.configuration = engine.configuration
     let bar = json ? nil : ProgressBar()
     if let bar { replay.onProgress = { bar.show($0) } }

@@ -11,7 +11,7 @@ struct RunCommand: ParsableCommand {
       lost, one that is deleted is unloaded. A file that is refused is listed with its reasons; the host goes on.
 
       An interface is file:PATH?OPTIONS, a capture as a source. Options, separated by &: loop (for ever), loop=N, pps=N \
-      (packets per second), vnet=N. Packets wait rather than overflow a queue.
+      (packets per second), vnet=N, pair (Ethernet frames go through a pair of interfaces). Packets wait rather than overflow a queue.
 
       SIGINT or SIGTERM ends the host in order: interfaces, queued packets, plugins, socket. A second one ends it at \
       once.
