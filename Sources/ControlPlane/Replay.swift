@@ -65,7 +65,8 @@ public struct Replay {
     var feeds: [(feed: CaptureFeed, file: String)] = []
     for file in files {
       do throws(ControlError) {
-        feeds.append((try host.addFeed(CaptureSpec(path: file, passes: passes, isPaired: isPaired), isAlone: true), file))
+        feeds.append(
+          (try host.addFeed(CaptureSpec(path: file, passes: passes, isPaired: isPaired), isAlone: true), file))
       } catch {
         problems.append(error.description)
       }

@@ -115,6 +115,7 @@ public final class Engine: @unchecked Sendable {
   func attachCurrentThread() -> UnsafeMutablePointer<ThreadContext> {
     let record = unsafe threads.acquire(for: self, cpu: 0)
     unsafe netisr_host_set_self(record)
+    unsafe ThreadExit.release(record)
     return unsafe record
   }
 

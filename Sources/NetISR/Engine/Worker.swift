@@ -83,8 +83,9 @@ extension Engine {
       for wsid in 0..<workerCount {
         workerThreads.append(
           Thread(name: "netisr/\(wsid)") { [unowned self] in
-            if self.configuration.pinned {
-              _ = netisr_host_pin_thread(UInt32(wsid))
+            if self.configuration.pinned, case let error = netisr_host_pin_thread(UInt32(wsid)), error != 0 {
+              unsafe self.onLog?(
+                UInt32(NETISR_LOG_WARNING), nil, "worker \(wsid): not bound to CPU \(wsid): errno \(error)")
             }
             self.withAttachedThread(cpu: UInt32(wsid)) {
               let context = unsafe ThreadContext.current!

@@ -12,7 +12,9 @@ public struct CaptureSpec: Hashable, Sendable {
   public var isPaired: Bool
 
   /// The capture at `path`, read once, as fast as packets are taken, unless said otherwise.
-  public init(path: String, passes: UInt64? = 1, packetsPerSecond: UInt64? = nil, vnet: UInt32 = 0, isPaired: Bool = false) {
+  public init(
+    path: String, passes: UInt64? = 1, packetsPerSecond: UInt64? = nil, vnet: UInt32 = 0, isPaired: Bool = false
+  ) {
     self.path = path
     self.passes = passes
     self.packetsPerSecond = packetsPerSecond
@@ -30,7 +32,9 @@ public struct CaptureSpec: Hashable, Sendable {
       switch option.name {
       case "loop": passes = option.value == nil ? nil : try text.number(option, in: 1...UInt64.max)
       case "pair":
-        guard option.value == nil else { throw text.error("option \"pair\" takes no value, found \"\(option.value!)\"") }
+        guard option.value == nil else {
+          throw text.error("option \"pair\" takes no value, found \"\(option.value!)\"")
+        }
         isPaired = true
       case "pps": packetsPerSecond = try text.number(option, in: 1...1_000_000_000)
       case "vnet": vnet = UInt32(try text.number(option, in: 0...UInt64(UInt32.max)))
