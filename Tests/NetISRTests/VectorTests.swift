@@ -134,10 +134,11 @@ private final class VectorPlayer {
 
   private func configure(_ step: [String: Any]) -> [String: Any] {
     func int(_ key: String) -> Int { step[key] as! Int }
-    engine = Engine(
-      Engine.Configuration(
-        cpuCount: int("ncpus"), maxThreads: int("maxthreads"), dispatch: Dispatch(named: step["dispatch"] as! String)!,
-        defaultQueueLimit: int("defaultqlimit"), maxQueueLimit: int("maxqlimit")))
+    var configuration = Engine.Configuration(
+      cpuCount: int("ncpus"), maxThreads: int("maxthreads"), dispatch: Dispatch(named: step["dispatch"] as! String)!,
+      defaultQueueLimit: int("defaultqlimit"), maxQueueLimit: int("maxqlimit"))
+    configuration.ordersPolicyChanges = false
+    engine = Engine(configuration)
     // Interface i is in vnet i mod vnets; there is no interface 0, whose packets come from none.
     for index in 1...64 {
       interfaces.append(

@@ -70,15 +70,47 @@ extension Engine {
     guard unsafe vnets.isEnabled(number, for: m) else { return unsafe drop(context, m, number, .vnet, ENOPROTOOPT) }
     switch unsafe entry == .queue ? .deferred : effectiveDispatch(record, context) {
     case .direct:
-      unsafe context.pointee.traffic.pointee.add(1, to: .dispatched, of: number)
-      unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
-      unsafe record.pointee.handler(m)
-      return 0
+      if settling.mayOvertake(number) { return unsafe settle(context, record, number, source, m) }
+      return unsafe dispatchDirect(context, record, number, m)
     case .hybrid:
       return unsafe dispatchHybrid(context, record, number, source, m)
     case .deferred, .default:
       return unsafe select(context, record, .deferred, number, source, m)
     }
+  }
+
+  @inline(__always)
+  private func dispatchDirect(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
+    _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    unsafe context.pointee.traffic.pointee.add(1, to: .dispatched, of: number)
+    unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
+    unsafe record.pointee.handler(m)
+    return 0
+  }
+
+  /// Direct dispatch while packets may be queued from before: behind those of its workstream, if there are any.
+  private func settle(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard let (m, cpu) = unsafe selectWorkstream(record, .deferred, source, m, cpu: context.pointee.cpu) else {
+      unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
+      return ENOBUFS
+    }
+    if isBusy(cpu, number) { return unsafe enqueue(context, m, number, on: cpu) }
+    settling.settle(number) { !(0..<workerCount).contains { isBusy($0, number) } }
+    return unsafe dispatchDirect(context, record, number, m)
+  }
+
+  /// Whether packets of a protocol are queued in a workstream, or being handled from its queue.
+  private func isBusy(_ wsid: Int, _ number: Int) -> Bool {
+    let stream = unsafe workstreams + wsid
+    unsafe stream.lock()
+    defer { unsafe stream.unlock() }
+    let work = unsafe stream.pointee.work + number
+    return unsafe work.pointee.len > 0 || work.pointee.inProgress > 0
   }
 
   /// Queues a packet, unless its queue is full: then EAGAIN, nothing is counted, and the packet is still the caller's.
@@ -132,8 +164,8 @@ extension Engine {
   ) -> Dispatch {
     guard unsafe context.pointee.depth <= Self.maximumDepth else { return .deferred }
     let own = unsafe record.pointee.dispatch
-    // Relaxed: a sender may see a new policy a little later than another.
-    return own == .default ? Dispatch(rawValue: globalDispatch.load(ordering: .relaxed)) ?? .direct : own
+    // Acquire: pairs with the release in `dispatchPolicy`; who sees the new policy sees that it is settling.
+    return own == .default ? Dispatch(rawValue: globalDispatch.load(ordering: .acquiring)) ?? .direct : own
   }
 
   /// Frees and counts a packet.

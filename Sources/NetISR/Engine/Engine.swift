@@ -30,6 +30,10 @@ public final class Engine: @unchecked Sendable {
     /// The bound on all mbufs and clusters together, in bytes.
     public var mbufLimit: Int
 
+    /// Whether a change of dispatch policy keeps the order that the protocols' policies declare. The original does not: it
+    /// has "short periods of misordered processing", and executions recorded from it show them.
+    public var ordersPolicyChanges = true
+
     /// The original's defaults, with one workstream per online CPU.
     public init(
       cpuCount: Int = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), maxThreads: Int = -1, pinned: Bool = false,
@@ -69,6 +73,7 @@ public final class Engine: @unchecked Sendable {
   let protocols = Protocols()
   let vnets = Vnets()
   let globalDispatch: Atomic<UInt32>
+  let settling = Settling()
   let workstreams: UnsafeMutablePointer<Workstream>
   let wakeups: [Wakeup]
 
@@ -145,13 +150,23 @@ public final class Engine: @unchecked Sendable {
 
   // MARK: Dispatch policy
 
-  /// The global dispatch policy. Setting it to `.default` is an error of the caller.
+  /// The global dispatch policy. Setting it to `.default` is an error of the caller. Order is kept over the change, as
+  /// each protocol's policy declares it. [control]
   public var dispatchPolicy: Dispatch {
     get { Dispatch(rawValue: globalDispatch.load(ordering: .relaxed)) ?? .direct }
     set {
       precondition(newValue != .default, "netisr: the global dispatch policy can't be the default")
-      globalDispatch.store(newValue.rawValue, ordering: .relaxed)
+      changeDispatch(of: .max) { globalDispatch.store(newValue.rawValue, ordering: .releasing) }
     }
+  }
+
+  /// Publishes a change of dispatch policies of some protocols (a bit each), so that none of their packets is overtaken.
+  func changeDispatch(of numbers: UInt32, _ publish: () -> Void) {
+    guard configuration.ordersPolicyChanges else { return publish() }
+    settling.begin(numbers)
+    publish()
+    gracePeriod.wait()
+    settling.allSeen(numbers)
   }
 
   /// Sets the global dispatch policy by its word. EINVAL for `default` and for unknown words.

@@ -189,10 +189,14 @@ extension Engine {
       registrations[number] = unsafe Registration(
         name: old.name, queueLimit: queueLimit, record: record, dispatchedBefore: old.dispatchedBefore)
     }
+    // The new record may turn to direct dispatch.
+    let bit: UInt32 = 1 << UInt32(number)
+    if configuration.ordersPolicyChanges { settling.begin(bit) }
     // One store each; a packet finds the old or the new handler, never none.
     unsafe protocols.setService(number, record)
     unsafe protocols.setEntrance(number, record)
     gracePeriod.wait(report: report)
+    settling.allSeen(bit)
     unsafe old.record.deallocate()
   }
 

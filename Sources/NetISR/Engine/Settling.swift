@@ -1,0 +1,42 @@
+import Synchronization
+
+/// Keeps order where a protocol turns to direct dispatch while packets of it are still queued: a packet that were handled
+/// at once would overtake those of its own flow. (The original accepts that "for a short while".)
+///
+/// What: a change to direct dispatch first marks the protocols concerned. A marked protocol's packet is handled at once
+/// only if its workstream has no packet of the protocol, queued or in hand; otherwise it queues up behind them. When no
+/// workstream has any, the mark goes; then direct dispatch selects no workstream any more.
+///
+/// Why in two steps: a sender that has just read the old policy may still queue. Only after a grace period has every sender seen the
+/// new one, and only then may a mark go. The cost in the steady state is one load of a word that is only read.
+struct Settling: ~Copyable {
+  /// A bit for each protocol that may have queued packets from before.
+  private let marked = Atomic<UInt32>(0)
+  /// Of these, those whose senders have all seen the new policy.
+  private let seen = Atomic<UInt32>(0)
+
+  /// Marks protocols, before the change is published. [control]
+  func begin(_ numbers: UInt32) {
+    seen.bitwiseAnd(~numbers, ordering: .relaxed)
+    // Relaxed: published by the release of the change itself.
+    marked.bitwiseOr(numbers, ordering: .relaxed)
+  }
+
+  /// A grace period after the change has passed. [control]
+  func allSeen(_ numbers: UInt32) {
+    // Release: pairs with the acquire in `settle`.
+    seen.bitwiseOr(numbers, ordering: .releasing)
+  }
+
+  /// Whether a packet handled at once might overtake another.
+  @inline(__always)
+  func mayOvertake(_ number: Int) -> Bool {
+    marked.load(ordering: .relaxed) & (1 << UInt32(number)) != 0
+  }
+
+  /// Takes the mark away, if that may be and `isIdle` says that nothing is left.
+  func settle(_ number: Int, _ isIdle: () -> Bool) {
+    let bit: UInt32 = 1 << UInt32(number)
+    if seen.load(ordering: .acquiring) & bit != 0, isIdle() { marked.bitwiseAnd(~bit, ordering: .relaxed) }
+  }
+}
