@@ -4,6 +4,7 @@ import Glibc
 import Testing
 
 import PluginInspector
+import TestSupport
 
 /// Any bytes whatever give a report.
 @Suite struct MutationTests {
