@@ -93,7 +93,12 @@ public struct Packet: ~Copyable {
   /// A packet with the same content whose bytes may be written: itself, or a deep copy of a shared one.
   @inlinable
   public consuming func writable() -> Packet? {
-    guard unsafe head.pointee.m_flags & (M_RDONLY | M_EXT) != 0 else { return self }
+    // The host marks every piece whose storage is shared.
+    var piece: UnsafeMutablePointer<mbuf>? = unsafe head
+    while let current = unsafe piece, unsafe current.pointee.m_flags & M_RDONLY == 0 {
+      unsafe piece = current.pointee.m_next
+    }
+    guard unsafe piece != nil else { return self }
     guard let copy = unsafe m_dup(head, M_NOWAIT) else { return nil }
     return unsafe Packet(adopting: copy)
   }

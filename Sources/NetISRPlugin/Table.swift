@@ -87,22 +87,8 @@ public struct Table<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendable {
   /// What becomes of an entry after a visit.
   public typealias Verdict = TableVerdict
 
-  /// Visits the entry of `key` with exclusive access; a missing one is made, all zero, with `isNew` true. False when
-  /// the table is full. `body` must not call into tables nor hand packets on.
-  @inlinable
-  public func update(
-    _ key: Key, vnet: UInt32, _ body: (_ value: inout Value, _ isNew: Bool) -> Verdict
-  ) -> Bool {
-    guard let handle = unsafe handle else { return false }
-    // The host passes a value of this table's size, aligned to 16.
-    return unsafe withVisit({ _, value, found in
-      unsafe body(&value.assumingMemoryBound(to: Value.self).pointee, !found)
-    }) { visit in
-      unsafe withUnsafePointer(to: key) { key in unsafe table_update(handle, vnet, key, visitEntry, visit) }
-    } == 0
-  }
-
-  /// Visits every entry of the vnet, each with exclusive access. Returns how many were removed.
+  /// Visits every entry of the vnet, each with exclusive access. Returns how many were removed. Takes memory for the
+  /// closure: for what is done now and then; on a packet's path, take the form with a visitor.
   @inlinable @discardableResult
   public func sweep(vnet: UInt32, _ body: (_ key: Key, _ value: inout Value) -> Verdict) -> UInt32 {
     guard let handle = unsafe handle else { return 0 }
@@ -111,18 +97,6 @@ public struct Table<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendable {
     }) { visit in
       unsafe table_sweep(handle, vnet, visitEntry, visit)
     }
-  }
-
-  /// Visits the oldest entry, then removes it. False when the table is empty.
-  @inlinable
-  public func evictOldest(vnet: UInt32, _ body: (_ key: Key, _ value: inout Value) -> Void) -> Bool {
-    guard let handle = unsafe handle else { return false }
-    return unsafe withVisit({ key, value, _ in
-      unsafe body(key.loadUnaligned(as: Key.self), &value.assumingMemoryBound(to: Value.self).pointee)
-      return .remove
-    }) { visit in
-      unsafe table_evict(handle, vnet, visitEntry, visit)
-    } == 0
   }
 
   /// Entries of the vnet.
