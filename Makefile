@@ -74,6 +74,7 @@ tsan: deps
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip-build
 
 # Without XCTest, whose empty harness the leak sanitizer would report.
+asan: export LSAN_OPTIONS = suppressions=$(CURDIR)/Tests/lsan.supp print_suppressions=0
 asan: deps
 	$(SWIFT) build --sanitize=address --scratch-path .build-asan --build-tests
 	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
