@@ -124,7 +124,6 @@ import TestSupport
     #expect(seen.allSatisfy { $0.disorder == 0 }, "\(seen.map(\.disorder)) late, of \(changes) changes")
     #expect(seen.allSatisfy { $0.count == packets })
     #expect(engine.conservation().isBalanced && engine.mbufStatistics.mbufs.inFlight == 0)
-    // The marks go once nothing is left: direct dispatch asks no policy any more.
     print("\(policy): \(senders * packets) packets in order over \(changes) changes of the dispatch policy")
   }
 

@@ -121,6 +121,43 @@ import TestSupport
     #expect(engine.conservation().isBalanced)
   }
 
+  /// Turning to direct dispatch, a packet waits behind those that are queued; once none is left, the policy's callback is
+  /// not asked any more.
+  @Test func turningDirectQueuesUpBehindWhatIsQueued() throws {
+    let engine = Engine(Engine.Configuration(cpuCount: 2, dispatch: .deferred))
+    nonisolated(unsafe) var order: [UInt64] = []
+    nonisolated(unsafe) var asked = 0
+    try engine.register(
+      11, named: "test", policy: .cpu,
+      TestHandler(
+        handler: { m in
+          order.append(m.pointee.m_pkthdr.ph_loc.0)
+          m_freem(m)
+        },
+        m2cpuid: { m in
+          asked += 1
+          return (m, 1)
+        }))
+    func dispatch(_ number: UInt64) {
+      engine.withAttachedThread {
+        let m = m_gethdr(M_NOWAIT, MT_DATA)!
+        m.pointee.m_pkthdr.ph_loc.0 = number
+        #expect(netisr_dispatch(11, m) == 0)
+      }
+    }
+    dispatch(1)
+    engine.dispatchPolicy = .direct
+    dispatch(2)
+    #expect(order.isEmpty && asked == 2, "it waits behind the first")
+    engine.runWorker(1)
+    #expect(order == [1, 2])
+    dispatch(3)
+    #expect(order == [1, 2, 3] && asked == 3, "nothing is queued: at once")
+    dispatch(4)
+    #expect(order == [1, 2, 3, 4] && asked == 3, "and nobody is asked any more")
+    #expect(engine.conservation().isBalanced)
+  }
+
   @Test func drainedIsNotCalledForDirectDispatch() throws {
     for dispatch in [Dispatch.direct, .hybrid] {
       let engine = Engine(Engine.Configuration(cpuCount: 1, dispatch: dispatch))

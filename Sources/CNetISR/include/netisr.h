@@ -146,7 +146,8 @@ unsigned int netisr_get_cpuid(unsigned int cpunumber);
 int netisr_register_vnet(const struct netisr_handler *nhp, unsigned int vnet);
 int netisr_unregister_vnet(const struct netisr_handler *nhp, unsigned int vnet);
 
-/* Writes one line to the host's log under the plugin's name.  [any thread] */
+/* Writes one line to the host's log; under the plugin's name while it
+ * registers or unregisters.  [any thread] */
 #define NETISR_LOG_DEBUG 0
 #define NETISR_LOG_INFO 1
 #define NETISR_LOG_WARNING 2

@@ -163,10 +163,13 @@ public final class Engine: @unchecked Sendable {
   /// Publishes a change of dispatch policies of some protocols (a bit each), so that none of their packets is overtaken.
   func changeDispatch(of numbers: UInt32, _ publish: () -> Void) {
     guard configuration.ordersPolicyChanges else { return publish() }
-    settling.begin(numbers)
-    publish()
-    gracePeriod.wait()
-    settling.allSeen(numbers)
+    // One change at a time: the grace period of one says nothing of another.
+    control.withLock {
+      settling.begin(numbers)
+      publish()
+      gracePeriod.wait()
+      settling.allSeen(numbers)
+    }
   }
 
   /// Sets the global dispatch policy by its word. EINVAL for `default` and for unknown words.
