@@ -99,7 +99,15 @@ extension Engine {
       unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
       return ENOBUFS
     }
-    if isBusy(cpu, number) { return unsafe enqueue(context, m, number, on: cpu) }
+    // Looking and queueing under one lock: otherwise the queue could drain between the two, another sender see it
+    // empty and take the mark away, and this sender's next packet overtake this one.
+    let stream = unsafe workstreams + cpu
+    unsafe stream.lock()
+    let work = unsafe stream.pointee.work + number
+    if unsafe work.pointee.len > 0 || work.pointee.inProgress > 0 {
+      return unsafe appendAndUnlock(context, stream, m, number, cpu)
+    }
+    unsafe stream.unlock()
     settling.settle(number) { !(0..<workerCount).contains { isBusy($0, number) } }
     return unsafe dispatchDirect(context, record, number, m)
   }
@@ -196,15 +204,21 @@ extension Engine {
   ) -> Int32 {
     let stream = unsafe workstreams + cpu
     unsafe stream.lock()
+    return unsafe appendAndUnlock(context, stream, m, number, cpu)
+  }
+
+  /// Queues a packet, or drops it when the queue is full. Locked on entry, unlocked on return.
+  private func appendAndUnlock(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ stream: UnsafeMutablePointer<Workstream>,
+    _ m: UnsafeMutablePointer<mbuf>, _ number: Int, _ cpu: Int
+  ) -> Int32 {
     let wake = unsafe stream.append(m, to: number)
     if wake == nil {
       let work = unsafe stream.pointee.work + number
       unsafe work.pointee.qdrops &+= 1
     }
     unsafe stream.unlock()
-    guard let wake else {
-      return unsafe drop(context, m, number, .qlimit, ENOBUFS)
-    }
+    guard let wake else { return unsafe drop(context, m, number, .qlimit, ENOBUFS) }
     if wake { wakeups[cpu].signal() }
     return 0
   }
