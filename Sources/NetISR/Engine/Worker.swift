@@ -22,7 +22,7 @@ extension Engine {
       while round != 0 {
         let number = round.trailingZeroBitCount
         round &= round &- 1
-        unsafe drain(stream, number, context)
+        unsafe drain(stream, wsid, number, context)
       }
     }
     unsafe stream.pointee.running = false
@@ -33,7 +33,8 @@ extension Engine {
   /// The queue is taken over whole, and may fill up again meanwhile: as in the original, the effective bound is
   /// twice the limit.
   private func drain(
-    _ stream: UnsafeMutablePointer<Workstream>, _ number: Int, _ context: UnsafeMutablePointer<ThreadContext>
+    _ stream: UnsafeMutablePointer<Workstream>, _ wsid: Int, _ number: Int,
+    _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     let queue = unsafe stream.pointee.work + number
     unsafe stream.pointee.pending &= ~(1 << UInt32(number))
@@ -58,7 +59,7 @@ extension Engine {
         unsafe handler(m)
         handled &+= 1
       }
-      if let drainedcpu = unsafe record.pointee.drainedcpu { drainedcpu(UInt32(unsafe stream.pointee.wsid)) }
+      if let drainedcpu = unsafe record.pointee.drainedcpu { drainedcpu(UInt32(wsid)) }
     } else {
       while let m = unsafe next {
         unsafe next = m.pointee.m_nextpkt
