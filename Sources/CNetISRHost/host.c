@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
@@ -31,6 +32,18 @@ netisr_host_membarrier(void)
 			error = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 	}
 	return (error);
+}
+
+void
+netisr_host_futex_wait(const uint32_t *word, uint32_t value)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void
+netisr_host_futex_wake(const uint32_t *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int

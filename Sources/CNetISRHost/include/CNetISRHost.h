@@ -44,6 +44,21 @@ netisr_host_pause(void)
 #endif
 }
 
+/* Asks for the cache line of something that will be read soon. */
+static inline void
+netisr_host_prefetch(const void *address)
+{
+	__builtin_prefetch(address);
+}
+
+/*
+ * Sleeps as long as *word is value, until netisr_host_futex_wake() or, now and
+ * then, for no reason (futex(2), private).
+ */
+void netisr_host_futex_wait(const uint32_t *word, uint32_t value);
+/* Wakes one thread that sleeps on word. */
+void netisr_host_futex_wake(const uint32_t *word);
+
 /*
  * Makes every running thread of this process execute a full memory barrier
  * before it returns (membarrier(2), private expedited).  The writer's half of

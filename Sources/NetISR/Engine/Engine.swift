@@ -52,8 +52,8 @@ public final class Engine: @unchecked Sendable {
 
   /// What the engine was made with; the default queue limit is cut to the maximum.
   public let configuration: Configuration
-  /// Workstreams, and with worker threads as many threads.
-  public let workerCount: Int
+  /// Workstreams, and with worker threads as many threads. [any thread]
+  public var workerCount: Int { currentCount.load(ordering: .relaxed) }
 
   /// Called with every packet that the engine drops, before it is freed, on the dropping thread. Set it before
   /// traffic begins.
@@ -74,34 +74,31 @@ public final class Engine: @unchecked Sendable {
   let vnets = Vnets()
   let globalDispatch: Atomic<UInt32>
   let settling = Settling()
-  let workstreams: UnsafeMutablePointer<Workstream>
-  let wakeups: [Wakeup]
+  let currentCount: Atomic<Int>
 
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()
   /// Guards `registrations`; held only for a moment, so that a look at the state never waits for a change.
   let state = Lock()
   var registrations: [Registration?] = Array(repeating: nil, count: Protocols.count)
-  var workerThreads: [Thread] = []
+  /// The workstreams that senders find, last, and while their number changes those before.
+  var sets: [WorkerSet]
 
   /// Makes an engine without protocols and without worker threads.
   public init(_ configuration: Configuration = Configuration()) {
     var configuration = configuration
     configuration.defaultQueueLimit = min(configuration.defaultQueueLimit, configuration.maxQueueLimit)
     self.configuration = configuration
-    let wanted = configuration.maxThreads
-    let count = wanted < 0 ? configuration.cpuCount : min(max(1, wanted), configuration.cpuCount)
-    workerCount = count
+    let count = Self.workerCount(for: configuration.maxThreads, cpuCount: configuration.cpuCount)
+    currentCount = Atomic(count)
+    sets = [WorkerSet(count: count, isHeld: false)]
     gracePeriod = GracePeriod(threads: threads)
     mbufs = MbufPool(limit: configuration.mbufLimit)
     globalDispatch = Atomic(configuration.dispatch.rawValue)
-    unsafe workstreams = .allocate(capacity: count)
-    for wsid in 0..<count { unsafe (workstreams + wsid).initialize(to: Workstream(wsid: wsid)) }
-    wakeups = (0..<count).map { _ in Wakeup() }
   }
 
   deinit {
-    precondition(workerThreads.isEmpty, "netisr: stopWorkers() before the engine ends")
+    precondition(workers.threads.isEmpty, "netisr: stopWorkers() before the engine ends")
     withAttachedThread {
       let context = unsafe ThreadContext.current!
       for number in 1..<Protocols.count { unsafe purge(number, context) { _ in true } }
@@ -109,9 +106,18 @@ public final class Engine: @unchecked Sendable {
     for registration in registrations {
       if let registration { unsafe registration.record.deallocate() }
     }
-    for wsid in 0..<workerCount { unsafe workstreams[wsid].destroy() }
-    unsafe workstreams.deallocate()
   }
+
+  /// Workstreams for a setting of net.isr.maxthreads.
+  static func workerCount(for maxThreads: Int, cpuCount: Int) -> Int {
+    maxThreads < 0 ? cpuCount : min(max(1, maxThreads), cpuCount)
+  }
+
+  /// The workstreams of now.
+  var workers: WorkerSet { state.withLock { sets[sets.count - 1] } }
+
+  /// The workstreams of now, last, and those that are being replaced.
+  func allSets() -> [WorkerSet] { state.withLock { sets } }
 
   // MARK: Threads
 
@@ -185,27 +191,28 @@ public final class Engine: @unchecked Sendable {
   public var room: Int {
     var queued = 0
     var limit = configuration.maxQueueLimit
-    for wsid in 0..<workerCount {
-      let stream = unsafe workstreams + wsid
-      unsafe stream.lock()
-      for number in 1..<Protocols.count {
-        let queue = unsafe stream.pointee.work + number
-        unsafe queued += queue.pointee.len + queue.pointee.inProgress
-        if unsafe queue.pointee.qlimit > 0 { limit = unsafe min(limit, queue.pointee.qlimit) }
-      }
-      unsafe stream.unlock()
+    unsafe forEachQueue { queue in
+      let figures = unsafe queue.pointee.figures
+      queued += figures.length + figures.inHand
+      limit = unsafe min(limit, queue.pointee.limit)
     }
     return limit - queued
   }
 
   /// Whether nothing is queued nor being handled from a queue.
   public var isDrained: Bool {
-    for wsid in 0..<workerCount {
-      let stream = unsafe workstreams + wsid
-      unsafe stream.lock()
-      defer { unsafe stream.unlock() }
-      if unsafe !stream.isIdle || stream.pointee.pending != 0 { return false }
+    state.withLock { sets.allSatisfy(\.isDrained) }
+  }
+
+  /// Visits every queue, also those that are being replaced, while none can be freed.
+  func forEachQueue(of numbers: Range<Int> = 1..<Protocols.count, _ body: (UnsafeMutablePointer<PacketQueue>) -> Void) {
+    state.withLock {
+      for set in sets {
+        for number in numbers {
+          guard let row = unsafe set.row(number) else { continue }
+          for wsid in 0..<set.count { unsafe body(row + wsid) }
+        }
+      }
     }
-    return true
   }
 }

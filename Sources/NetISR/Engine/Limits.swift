@@ -17,8 +17,7 @@ extension Engine {
       guard limit >= 0, limit <= configuration.maxQueueLimit else {
         throw EngineError(EINVAL, "queue limit \(limit): expected 0 to \(configuration.maxQueueLimit)")
       }
-      state.withLock { registrations[number]?.queueLimit = limit }
-      forEachQueue(of: number) { $0.qlimit = limit }
+      setQueueLimit(number, limit)
     }
   }
 
@@ -27,7 +26,7 @@ extension Engine {
     let number = try Self.checkNumber(proto)
     _ = try registration(number)
     var drops: UInt64 = 0
-    forEachQueue(of: number) { drops &+= $0.qdrops }
+    unsafe forEachQueue(of: number..<number + 1) { unsafe drops &+= $0.pointee.figures.drops }
     return drops
   }
 
@@ -35,7 +34,7 @@ extension Engine {
   public func clearQueueDrops(of proto: UInt32) throws(EngineError) {
     let number = try Self.checkNumber(proto)
     _ = try registration(number)
-    forEachQueue(of: number) { $0.qdrops = 0 }
+    unsafe forEachQueue(of: number..<number + 1) { unsafe $0.pointee.clearDrops() }
   }
 
   /// Sets a protocol's own dispatch policy. [control]
@@ -45,7 +44,7 @@ extension Engine {
       let old = try registration(number)
       var record = unsafe old.record.pointee
       record.dispatch = dispatch
-      publish(record, in: number, insteadOf: old, queueLimit: old.queueLimit)
+      publish(record, in: number, insteadOf: old)
     }
   }
 }

@@ -63,6 +63,10 @@ struct ProtocolRecord {
   let drainedcpu: (@convention(c) (UInt32) -> Void)?
   let policy: Policy
   var dispatch: Dispatch
+  /// Workstreams; and by workstream, from here on, they and the protocol's queues.
+  var count: Int
+  var streams: UnsafeMutablePointer<Workstream>
+  var queues: UnsafeMutablePointer<PacketQueue>
 }
 
 /// How a workstream is selected.

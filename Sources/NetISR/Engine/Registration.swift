@@ -6,7 +6,7 @@ import Glibc
 struct Registration {
   let name: String
   var queueLimit: Int
-  let record: UnsafeMutablePointer<ProtocolRecord>
+  var record: UnsafeMutablePointer<ProtocolRecord>
   /// Direct dispatches that a CPU's threads had counted for this number before: the figures begin at 0.
   let dispatchedBefore: [UInt64]
 }
@@ -47,17 +47,16 @@ extension Engine {
         }
       }
       let limit = unsafe queueLimit(asked: Int(handler.nh_qlimit))
-      forEachQueue(of: number) { queue in
-        queue = Work()
-        queue.qlimit = limit
-      }
-      let record = unsafe allocate(Self.makeRecord(handler))
+      let set = workers
+      let row = unsafe set.makeRow(limit: limit)
+      let record = unsafe allocate(Self.makeRecord(handler, set, row))
       let before = (0..<configuration.cpuCount).map { dispatched(number, onCPU: $0) }
       state.withLock {
         unsafe registrations[number] = Registration(
           name: name, queueLimit: limit, record: record, dispatchedBefore: before)
+        unsafe set.setRow(number, row)
       }
-      for vnet in 0..<Vnets.limit { vnets.set(number, in: vnet, to: true) }
+      vnets.setAll(number, to: true)
       unsafe protocols.setService(number, record)
       unsafe protocols.setEntrance(number, record)
     }
@@ -77,9 +76,10 @@ extension Engine {
       }
       let asked = unsafe Int(handler.nh_qlimit)
       let limit = asked == 0 ? old.queueLimit : queueLimit(asked: asked)
-      forEachQueue(of: number) { $0.qlimit = limit }
-      unsafe publish(
-        Self.makeRecord(handler), in: number, insteadOf: old, queueLimit: limit, report: report)
+      if limit != old.queueLimit { setQueueLimit(number, limit) }
+      let present = try registration(number)
+      let record = unsafe Self.makeRecord(handler, workers, present.record.pointee.queues)
+      publish(record, in: number, insteadOf: present, report: report)
     }
   }
 
@@ -100,9 +100,17 @@ extension Engine {
       unsafe protocols.setService(number, nil)
       gracePeriod.wait(report: report)
       withAttachedThread { unsafe purge(number, ThreadContext.current!) { _ in true } }
-      forEachQueue(of: number) { $0 = Work() }
-      for vnet in 0..<Vnets.limit { vnets.set(number, in: vnet, to: false) }
-      state.withLock { registrations[number] = nil }
+      let set = workers
+      let row = unsafe state.withLock {
+        registrations[number] = nil
+        defer { unsafe set.setRow(number, nil) }
+        return unsafe set.row(number)
+      }
+      vnets.setAll(number, to: false)
+      // Workers look over the queues inside of a section, and drain them as executors.
+      gracePeriod.wait(report: report)
+      set.passExecutors()
+      if let row = unsafe row { unsafe set.free(row: row) }
       unsafe registration.record.deallocate()
     }
   }
@@ -127,8 +135,6 @@ extension Engine {
       withAttachedThread {
         unsafe purge(number, ThreadContext.current!) { unsafe NetISR.vnet(of: $0) == vnet }
       }
-      // And a batch that a worker had taken over before is through.
-      gracePeriod.wait()
     }
   }
 
@@ -169,26 +175,14 @@ extension Engine {
     asked == 0 ? configuration.defaultQueueLimit : min(asked, configuration.maxQueueLimit)
   }
 
-  func forEachQueue(of number: Int, _ body: (inout Work) -> Void) {
-    for wsid in 0..<workerCount {
-      let stream = unsafe workstreams + wsid
-      unsafe stream.lock()
-      let work = unsafe stream.pointee.work + number
-      unsafe body(&work.pointee)
-      unsafe stream.unlock()
-    }
-  }
-
   /// Puts a record in the place of another, and frees that when nobody can be using it.
   func publish(
-    _ record: ProtocolRecord, in number: Int, insteadOf old: Registration, queueLimit: Int,
-    report: (Int) -> Void = { _ in }
+    _ record: ProtocolRecord, in number: Int, insteadOf old: Registration, report: (Int) -> Void = { _ in }
   ) {
     let record = unsafe allocate(record)
-    state.withLock {
-      registrations[number] = unsafe Registration(
-        name: old.name, queueLimit: queueLimit, record: record, dispatchedBefore: old.dispatchedBefore)
-    }
+    var new = old
+    unsafe new.record = unsafe record
+    state.withLock { registrations[number] = new }
     // The new record may turn to direct dispatch.
     let bit: UInt32 = 1 << UInt32(number)
     if configuration.ordersPolicyChanges { settling.begin(bit) }
@@ -200,63 +194,51 @@ extension Engine {
     unsafe old.record.deallocate()
   }
 
-  private func allocate(_ record: ProtocolRecord) -> UnsafeMutablePointer<ProtocolRecord> {
+  func allocate(_ record: ProtocolRecord) -> UnsafeMutablePointer<ProtocolRecord> {
     let pointer = UnsafeMutablePointer<ProtocolRecord>.allocate(capacity: 1)
     unsafe pointer.initialize(to: record)
     return unsafe pointer
   }
 
-  private static func makeRecord(_ handler: netisr_handler) -> ProtocolRecord {
+  private static func makeRecord(
+    _ handler: netisr_handler, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
+  ) -> ProtocolRecord {
     // Validated: the handler is there, and the numbers are cases.
     unsafe ProtocolRecord(
       handler: handler.nh_handler!, m2flow: handler.nh_m2flow, m2cpuid: handler.nh_m2cpuid,
       drainedcpu: handler.nh_drainedcpu, policy: Policy(rawValue: handler.nh_policy)!,
-      dispatch: Dispatch(rawValue: handler.nh_dispatch)!)
+      dispatch: Dispatch(rawValue: handler.nh_dispatch)!, count: set.count, streams: set.streams, queues: queues)
   }
 
   /// Waits until the queues of a protocol that takes no new packets are empty, and their last batch is done.
   private func drainQueues(of number: Int) {
-    while true {
-      var left = 0
-      forEachQueue(of: number) { left += $0.len + $0.inProgress }
-      if left == 0 { return }
-      if workerThreads.isEmpty {
-        for wsid in 0..<workerCount {
-          withAttachedThread(cpu: UInt32(wsid)) { unsafe process(wsid, ThreadContext.current!) }
-        }
+    let set = workers
+    while set.isBusy(number) {
+      if set.threads.isEmpty {
+        processByHand(set)
       } else {
-        for wakeup in wakeups { wakeup.signal() }
+        for wsid in 0..<set.count { unsafe set.streams[wsid].wake() }
         usleep(50)
       }
     }
   }
 
-  /// Drops the queued packets of a protocol that `matches` chooses, and clears the pending bit of a queue that
-  /// has become empty.
+  /// Runs every workstream once on the calling thread. Without worker threads.
+  func processByHand(_ set: WorkerSet) {
+    for wsid in 0..<set.count {
+      withAttachedThread(cpu: UInt32(wsid)) { unsafe process(set, wsid, ThreadContext.current!, lingers: false) }
+    }
+  }
+
+  /// Drops the queued packets of a protocol that `matches` chooses.
   func purge(
     _ number: Int, _ context: UnsafeMutablePointer<ThreadContext>,
     where matches: (UnsafeMutablePointer<mbuf>) -> Bool
   ) {
-    for wsid in 0..<workerCount {
-      let stream = unsafe workstreams + wsid
-      var doomed: [UnsafeMutablePointer<mbuf>] = unsafe []
-      unsafe stream.lock()
-      let work = unsafe stream.pointee.work + number
-      var next = unsafe work.pointee.detach()
-      let watermark = unsafe work.pointee.watermark
-      while let m = unsafe next {
-        unsafe next = m.pointee.m_nextpkt
-        if unsafe matches(m) {
-          unsafe m.pointee.m_nextpkt = nil
-          unsafe doomed.append(m)
-        } else {
-          unsafe work.pointee.append(m)
-        }
-      }
-      unsafe work.pointee.watermark = watermark
-      if unsafe work.pointee.len == 0 { unsafe stream.pointee.pending &= ~(1 << UInt32(number)) }
-      unsafe stream.unlock()
-      unsafe doomed.forEach { m in _ = unsafe drop(context, m, number, .purged, 0) }
+    let set = workers
+    guard let row = unsafe set.row(number) else { return }
+    set.asExecutor { wsid in
+      unsafe row[wsid].remove(where: matches).forEach { m in _ = unsafe drop(context, m, number, .purged, 0) }
     }
   }
 

@@ -10,6 +10,9 @@ import Synchronization
 /// Why in two steps: a sender that has just read the old policy may still queue. Only after a grace period has every sender seen the
 /// new one, and only then may a mark go. The cost in the steady state is one load of a word that is only read.
 struct Settling: ~Copyable {
+  /// Held while a packet of a marked protocol is looked after. Taken before the engine's state lock.
+  let lock = Lock()
+
   /// A bit for each protocol that may have queued packets from before.
   private let marked = Atomic<UInt32>(0)
   /// Of these, those whose senders have all seen the new policy.
@@ -34,7 +37,7 @@ struct Settling: ~Copyable {
     marked.load(ordering: .relaxed) & (1 << UInt32(number)) != 0
   }
 
-  /// Takes the mark away, if that may be and `isIdle` says that nothing is left.
+  /// Takes the mark away, with the lock held, if that may be and `isIdle` says that nothing is left.
   func settle(_ number: Int, _ isIdle: () -> Bool) {
     let bit: UInt32 = 1 << UInt32(number)
     if seen.load(ordering: .acquiring) & bit != 0, isIdle() { marked.bitwiseAnd(~bit, ordering: .relaxed) }

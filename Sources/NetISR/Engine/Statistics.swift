@@ -87,21 +87,20 @@ extension Engine {
 
   /// Every workstream's figures for each registered protocol.
   public func workstreamStatistics() -> [WorkstreamStatistics] {
-    let registered = state.withLock { registrations }
-    return (0..<workerCount).map { wsid in
-      let stream = unsafe workstreams + wsid
-      unsafe stream.lock()
-      defer { unsafe stream.unlock() }
-      let work = registered.indices.compactMap { number -> WorkStatistics? in
-        guard let registration = registered[number] else { return nil }
-        let queue = unsafe stream.pointee.work[number]
-        let direct = dispatched(number, onCPU: wsid) &- registration.dispatchedBefore[wsid]
-        return WorkStatistics(
-          name: registration.name, proto: UInt32(number), len: queue.len, watermark: queue.watermark,
-          dispatched: direct, hybridDispatched: queue.hybridDispatched, qdrops: queue.qdrops, queued: queue.queued,
-          handled: queue.handled &+ direct)
+    state.withLock {
+      let set = sets[sets.count - 1]
+      return (0..<set.count).map { wsid in
+        let work = registrations.indices.compactMap { number -> WorkStatistics? in
+          guard let registration = registrations[number], let row = unsafe set.row(number) else { return nil }
+          let queue = unsafe row[wsid].figures
+          let direct = dispatched(number, onCPU: wsid) &- registration.dispatchedBefore[wsid]
+          return WorkStatistics(
+            name: registration.name, proto: UInt32(number), len: queue.length, watermark: queue.watermark,
+            dispatched: direct, hybridDispatched: queue.hybridDispatched, qdrops: queue.drops, queued: queue.queued,
+            handled: queue.handled &+ queue.hybridDispatched &+ direct)
+        }
+        return WorkstreamStatistics(wsid: wsid, cpu: wsid, work: work)
       }
-      return WorkstreamStatistics(wsid: wsid, cpu: wsid, work: work)
     }
   }
 
@@ -115,13 +114,9 @@ extension Engine {
 
   private func readConservation() -> Conservation {
     var result = Conservation()
-    for wsid in 0..<workerCount {
-      let stream = unsafe workstreams + wsid
-      unsafe stream.lock()
-      for number in 0..<Protocols.count {
-        unsafe result.queued &+= UInt64(stream.pointee.work[number].len + stream.pointee.work[number].inProgress)
-      }
-      unsafe stream.unlock()
+    unsafe forEachQueue { queue in
+      let figures = unsafe queue.pointee.figures
+      result.queued &+= UInt64(figures.length + figures.inHand)
     }
     var dropped = [UInt64](repeating: 0, count: DropReason.allCases.count)
     unsafe threads.forEach { record in
@@ -129,6 +124,7 @@ extension Engine {
       for number in 0..<Protocols.count {
         unsafe result.received &+= traffic.pointee.load(.received, of: number)
         unsafe result.handled &+= traffic.pointee.load(.handled, of: number)
+        unsafe result.handled &+= traffic.pointee.load(.dispatched, of: number)
         for reason in DropReason.allCases {
           unsafe dropped[reason.rawValue] &+= traffic.pointee.load(.dropped(reason), of: number)
         }

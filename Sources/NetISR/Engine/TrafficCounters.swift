@@ -39,9 +39,9 @@ struct TrafficCounters: ~Copyable {
   enum Figure {
     /// Packets that came in.
     case received
-    /// Packets for which a handler was called, in whatever way.
+    /// Packets from a queue, or by hybrid dispatch, for which a handler was called.
     case handled
-    /// Of these, those by direct dispatch.
+    /// Packets for which a handler was called by direct dispatch.
     case dispatched
     /// Packets dropped for a reason.
     case dropped(DropReason)

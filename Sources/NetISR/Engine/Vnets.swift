@@ -8,6 +8,8 @@ struct Vnets: ~Copyable {
   static let limit = 256
 
   private let enabled: UnsafeMutablePointer<Atomic<UInt32>>
+  /// A bit for each protocol that is disabled in some vnet: the others' packets need not be looked at.
+  private let restricted = Atomic<UInt32>(0)
 
   init() {
     unsafe enabled = .allocate(capacity: Self.limit)
@@ -18,10 +20,12 @@ struct Vnets: ~Copyable {
     unsafe enabled.deallocate()
   }
 
-  /// Whether a protocol takes this packet: by the vnet of its interface, 0 when it has none.
+  /// Whether a protocol takes this packet: by the vnet of its interface, 0 when it has none. Relaxed: who disables waits for
+  /// a grace period.
   @inline(__always)
-  func isEnabled(_ number: Int, for m: UnsafeMutablePointer<mbuf>) -> Bool {
-    isEnabled(number, in: unsafe vnet(of: m))
+  func admit(_ m: UnsafeMutablePointer<mbuf>, to number: Int) -> Bool {
+    if restricted.load(ordering: .relaxed) & (1 << UInt32(number)) == 0 { return true }
+    return isEnabled(number, in: unsafe vnet(of: m))
   }
 
   /// Whether a protocol is enabled in a vnet. Relaxed: who disables waits for a grace period.
@@ -31,7 +35,7 @@ struct Vnets: ~Copyable {
     return unsafe enabled[vnet].load(ordering: .relaxed) & (1 << UInt32(number)) != 0
   }
 
-  /// Enables or disables.
+  /// Enables or disables a protocol in a vnet.
   func set(_ number: Int, in vnet: Int, to on: Bool) {
     let bit: UInt32 = 1 << UInt32(number)
     if on {
@@ -39,6 +43,16 @@ struct Vnets: ~Copyable {
     } else {
       unsafe enabled[vnet].bitwiseAnd(~bit, ordering: .relaxed)
     }
+    if (0..<Self.limit).allSatisfy({ isEnabled(number, in: $0) }) {
+      restricted.bitwiseAnd(~bit, ordering: .relaxed)
+    } else {
+      restricted.bitwiseOr(bit, ordering: .relaxed)
+    }
+  }
+
+  /// Enables or disables a protocol in every vnet.
+  func setAll(_ number: Int, to on: Bool) {
+    for vnet in 0..<Self.limit { set(number, in: vnet, to: on) }
   }
 
   /// The vnets in which a protocol is enabled.

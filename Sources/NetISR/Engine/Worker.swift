@@ -5,121 +5,121 @@ import Glibc
 // The worker's side: draining queues.
 
 extension Engine {
-  /// Runs one workstream until nothing is pending, unless a sender runs it at the moment. (swi_net)
+  /// Packets that are handled in one grace-period section; the next ones are fetched meanwhile.
+  private static let batch: UInt = 32
+  /// How long a worker waits for company after a short round, in pauses of some 25 ns: a sender that is faster than the
+  /// worker then finds it busy with many packets, rather than each packet a worker that is looking at its queue.
+  private static let linger = 16
+
+  /// Runs one workstream until nothing is pending. (swi_net)
   ///
-  /// The mask is read again in each round, and the bit of a queue is cleared with the queue, also where the queue is
-  /// found empty: a purge can't leave a bit behind that keeps this loop going for ever.
-  func process(_ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>) {
-    let stream = unsafe workstreams + wsid
-    unsafe stream.lock()
-    defer { unsafe stream.unlock() }
-    // The sender will see what is pending when it is done, and wake the worker again.
-    if unsafe stream.pointee.dispatching { return }
-    unsafe stream.pointee.running = true
-    unsafe stream.pointee.scheduled = false
-    while unsafe stream.pointee.pending != 0 {
-      var round = unsafe stream.pointee.pending
+  /// What is pending is looked up anew in each round, so that a purge can leave nothing behind that keeps this loop
+  /// going.
+  ///
+  /// - Parameter lingers: a worker thread waits a moment before it finds that nothing is pending.
+  func process(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>, lingers: Bool) {
+    let stream = unsafe set.streams + wsid
+    unsafe stream.pointee.enter()
+    while true {
+      var round = unsafe pending(set, wsid, context)
+      if round == 0 { break }
+      var handled: UInt = 0
       while round != 0 {
         let number = round.trailingZeroBitCount
         round &= round &- 1
-        unsafe drain(stream, wsid, number, context)
+        // Looked up anew: it may have gone while this thread stepped back.
+        if let row = unsafe set.row(number) { unsafe handled &+= drain(row + wsid, wsid, number, context) }
+        if unsafe stream.pointee.isWanted {
+          unsafe stream.pointee.leave()
+          unsafe stream.pointee.enter()
+        }
+      }
+      if lingers && handled < Self.batch {
+        for _ in 0..<Self.linger { netisr_host_pause() }
       }
     }
-    unsafe stream.pointee.running = false
+    unsafe stream.pointee.leave()
   }
 
-  /// Handles everything in one queue. Locked on entry and on return, unlocked while handlers run.
+  /// The protocols that have packets queued in a workstream.
+  @inline(__always)
+  func pending(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>) -> UInt32 {
+    unsafe gracePeriod.enter(context)
+    defer { unsafe gracePeriod.leave(context) }
+    return set.pending(wsid)
+  }
+
+  /// Handles everything in one queue, and returns how much it was. By the executor.
   ///
   /// The queue is taken over whole, and may fill up again meanwhile: as in the original, the effective bound is
-  /// twice the limit.
+  /// twice the limit. It is handled in batches, each with the handler that is registered by then.
   private func drain(
-    _ stream: UnsafeMutablePointer<Workstream>, _ wsid: Int, _ number: Int,
+    _ queue: UnsafeMutablePointer<PacketQueue>, _ wsid: Int, _ number: Int,
     _ context: UnsafeMutablePointer<ThreadContext>
-  ) {
-    let queue = unsafe stream.pointee.work + number
-    unsafe stream.pointee.pending &= ~(1 << UInt32(number))
-    let count = unsafe queue.pointee.len
-    guard count > 0 else { return }
-    var next = unsafe queue.pointee.detach()
-    unsafe queue.pointee.inProgress = count
-    unsafe stream.unlock()
-
-    unsafe gracePeriod.enter(context)
-    var handled = 0
-    if let record = unsafe protocols.service(number) {
-      // Once for the batch: whoever replaces it waits for this section to end.
-      let handler = unsafe record.pointee.handler
-      while let m = unsafe next {
-        unsafe next = m.pointee.m_nextpkt
-        unsafe m.pointee.m_nextpkt = nil
-        guard unsafe vnets.isEnabled(number, for: m) else {
-          _ = unsafe drop(context, m, number, .purged, 0)
-          continue
+  ) -> UInt {
+    let range = unsafe queue.pointee.detach()
+    let end = range.upperBound
+    var position = range.lowerBound
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>.self, capacity: Int(Self.batch)) { list in
+      let list = list.baseAddress!
+      while position != end {
+        let count = Int(min(Self.batch, end &- position))
+        for index in 0..<count {
+          let m = unsafe queue.pointee.packet(at: position &+ UInt(index))
+          unsafe netisr_host_prefetch(m)
+          unsafe list[index] = m
         }
-        unsafe handler(m)
-        handled &+= 1
-      }
-      if let drainedcpu = unsafe record.pointee.drainedcpu { drainedcpu(UInt32(wsid)) }
-    } else {
-      while let m = unsafe next {
-        unsafe next = m.pointee.m_nextpkt
-        unsafe m.pointee.m_nextpkt = nil
-        _ = unsafe drop(context, m, number, .purged, 0)
+        position &+= UInt(count)
+        unsafe gracePeriod.enter(context)
+        let record = unsafe protocols.service(number)
+        let handled = unsafe handle(list, count, number, record, context)
+        if position == end, let drainedcpu = unsafe record?.pointee.drainedcpu { drainedcpu(UInt32(wsid)) }
+        unsafe context.pointee.traffic.pointee.add(handled, to: .handled, of: number)
+        unsafe gracePeriod.leave(context)
+        unsafe queue.pointee.consume(upTo: position, handled: handled)
       }
     }
-    unsafe context.pointee.traffic.pointee.add(handled, to: .handled, of: number)
-    unsafe gracePeriod.leave(context)
-
-    unsafe stream.lock()
-    unsafe queue.pointee.inProgress = 0
-    unsafe queue.pointee.handled &+= UInt64(handled)
+    return end &- range.lowerBound
   }
 
-  // MARK: Threads
-
-  /// Starts a thread for each workstream. Does nothing when they run.
-  public func startWorkers() {
-    control.withLock {
-      guard workerThreads.isEmpty else { return }
-      for wsid in 0..<workerCount {
-        workerThreads.append(
-          Thread(name: "netisr/\(wsid)") { [unowned self] in
-            if self.configuration.pinned, case let error = netisr_host_pin_thread(UInt32(wsid)), error != 0 {
-              unsafe self.onLog?(
-                UInt32(NETISR_LOG_WARNING), nil, "worker \(wsid): not bound to CPU \(wsid): errno \(error)")
-            }
-            self.withAttachedThread(cpu: UInt32(wsid)) {
-              let context = unsafe ThreadContext.current!
-              while self.wakeups[wsid].wait() { unsafe self.process(wsid, context) }
-            }
-          })
+  /// Handles a batch: how many, for those of a vnet that is disabled by now are dropped, and all if nobody serves.
+  @inline(__always)
+  private func handle(
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>>, _ count: Int, _ number: Int,
+    _ record: UnsafeMutablePointer<ProtocolRecord>?, _ context: UnsafeMutablePointer<ThreadContext>
+  ) -> Int {
+    guard let record = unsafe record else {
+      for index in 0..<count { unsafe _ = drop(context, list[index], number, .purged, 0) }
+      return 0
+    }
+    // Once for the batch: whoever replaces it waits for this section to end.
+    let handler = unsafe record.pointee.handler
+    var handled = 0
+    for index in 0..<count {
+      let m = unsafe list[index]
+      guard unsafe vnets.admit(m, to: number) else {
+        unsafe _ = drop(context, m, number, .purged, 0)
+        continue
       }
+      unsafe handler(m)
+      handled &+= 1
     }
-  }
-
-  /// Ends the worker threads, after they have drained their queues. Packets that are queued later stay queued.
-  public func stopWorkers() {
-    let ending = control.withLock {
-      defer { workerThreads.removeAll() }
-      return workerThreads
-    }
-    guard !ending.isEmpty else { return }
-    for wakeup in wakeups { wakeup.stop() }
-    for thread in ending { thread.join() }
-    for wakeup in wakeups { wakeup.restart() }
+    return handled
   }
 
   /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran; for an engine that is driven by
   /// hand. Returns whether it ran.
   @discardableResult
   public func runWorker(_ wsid: Int) -> Bool {
-    guard wsid >= 0, wsid < workerCount, wakeups[wsid].take() else { return false }
+    let set = workers
+    guard wsid >= 0, wsid < set.count, unsafe set.streams[wsid].takeSignal() else { return false }
     withAttachedThread(cpu: UInt32(wsid)) {
-      unsafe process(wsid, ThreadContext.current!)
+      let context = unsafe ThreadContext.current!
+      repeat {
+        unsafe process(set, wsid, context, lingers: false)
+        unsafe set.streams[wsid].announceSleep()
+      } while unsafe pending(set, wsid, context) != 0
     }
     return true
   }
-
-  /// Whether worker threads run.
-  public var hasWorkers: Bool { control.withLock { !workerThreads.isEmpty } }
 }

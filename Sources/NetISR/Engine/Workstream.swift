@@ -1,115 +1,184 @@
 import CNetISR
-import Glibc
+import CNetISRHost
+import Synchronization
 
-/// One serial execution of protocol handlers, and its queues: one per protocol, as in the original.
+/// One serial execution of protocol handlers: who may run them at the moment, and whether its worker sleeps.
 ///
-/// Everything that changes is guarded by `mutex`, which is never held while a handler runs. The flags say who may run
-/// handlers for this workstream at the moment; at most one thread does, and that is what keeps its order.
+/// Its executor is the one thread that runs handlers for it: its worker, a sender that dispatches in the worker's
+/// place (hybrid dispatch), or a change that needs the queues for itself. Order within a workstream follows from there being
+/// one at most. Executors take turns by compare and exchange (`taken`), but for a sender that was the only one to
+/// dispatch for a while: it is preferred, and needs plain stores only (`dispatching`). Whoever takes `taken` first ends the
+/// preference: membarrier(2), then a wait for that sender's handler.
 ///
-/// Storage only, never copied: it is used through a pointer, field by field. A method of the struct itself would
-/// begin with reading all of it, outside of the lock.
+/// Sleeping is announced by the worker, which makes up for the sender's missing fence with membarrier(2) too: a sender
+/// that queues sees the announcement, or the worker sees the packet.
 @safe
-struct Workstream {
+struct Workstream: ~Copyable {
+  /// The values of `sleep`.
+  private static let awake: UInt32 = 0
+  private static let asleep: UInt32 = 1
+  private static let signalled: UInt32 = 2
+  /// Packets that a sender dispatches without anybody else coming between, before it is preferred.
+  private static let patience: UInt32 = 64
+
   let wsid: Int
 
-  /// The worker runs handlers.
-  var running = false
-  /// A sender runs a handler in the worker's place (hybrid dispatch).
-  var dispatching = false
-  /// The worker has been woken, and has not begun.
-  var scheduled = false
-  /// A bit for each protocol whose queue is not empty.
-  var pending: UInt32 = 0
+  /// 1 while somebody other than the preferred sender is the executor.
+  private let taken: Atomic<UInt32>
+  /// Whether a change waits for its turn: the worker steps back.
+  private let wanted = Atomic<UInt32>(0)
+  private let sleep = Atomic<UInt32>(Workstream.asleep)
+  private let padding1 = InlineArray<13, UInt64>(repeating: 0)
 
-  /// By protocol number.
-  let work: UnsafeMutablePointer<Work>
+  /// The preferred sender, by its record's address; 0 for none.
+  private let preferred = Atomic<UInt>(0)
+  /// 1 while the preferred sender is the executor.
+  private let dispatching = Atomic<UInt32>(0)
+  private let streak = Atomic<UInt32>(0)
+  private let lastSender = Atomic<UInt>(0)
+  private let padding2 = InlineArray<13, UInt64>(repeating: 0)
 
-  fileprivate let mutex: UnsafeMutablePointer<pthread_mutex_t>
-
-  init(wsid: Int) {
+  /// A workstream whose worker sleeps; one that is held has an executor, until `leave`.
+  init(wsid: Int, isHeld: Bool) {
     self.wsid = wsid
-    unsafe work = .allocate(capacity: Protocols.count)
-    unsafe work.initialize(repeating: Work(), count: Protocols.count)
-    unsafe mutex = .allocate(capacity: 1)
-    unsafe mutex.initialize(to: pthread_mutex_t())
-    let error = unsafe pthread_mutex_init(mutex, nil)
-    precondition(error == 0, "pthread_mutex_init: \(error)")
+    taken = Atomic(isHeld ? 1 : 0)
   }
 
-  /// Frees what `init` allocated.
-  func destroy() {
-    unsafe work.deallocate()
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe mutex.deallocate()
-  }
-}
+  // MARK: Executors
 
-extension UnsafeMutablePointer where Pointee == Workstream {
-  @inline(__always)
-  func lock() {
-    _ = unsafe pthread_mutex_lock(pointee.mutex)
+  /// How a sender became the executor.
+  enum Turn {
+    case preferred, taken
   }
 
+  /// Makes a sender the executor, if there is none and the worker was not woken: then it could overtake.
   @inline(__always)
-  func unlock() {
-    _ = unsafe pthread_mutex_unlock(pointee.mutex)
+  func tryEnter(_ sender: UInt) -> Turn? {
+    guard sleep.load(ordering: .relaxed) != Self.signalled else { return nil }
+    guard preferred.load(ordering: .relaxed) == sender else { return tryTake(sender) }
+    // A handler that it runs already dispatches.
+    guard dispatching.load(ordering: .relaxed) == 0 else { return nil }
+    dispatching.store(1, ordering: .relaxed)
+    // Pairs with the membarrier in `endPreference`: either that sees this, or this sees what was stored before it.
+    netisr_host_compiler_barrier()
+    // Acquire: pairs with the release in `leave`.
+    if preferred.load(ordering: .relaxed) == sender, taken.load(ordering: .acquiring) == 0 { return .preferred }
+    dispatching.store(0, ordering: .releasing)
+    return nil
   }
 
-  /// Whether nobody runs handlers, nor is about to. Locked.
-  @inline(__always)
-  var isIdle: Bool { unsafe !(pointee.running || pointee.dispatching || pointee.scheduled) }
-
-  /// Appends a packet; nil when the queue is full, otherwise whether the worker must be woken. Locked.
-  @inline(__always)
-  func append(_ m: UnsafeMutablePointer<mbuf>, to proto: Int) -> Bool? {
-    let queue = unsafe pointee.work + proto
-    guard unsafe queue.pointee.len < queue.pointee.qlimit else { return nil }
-    unsafe queue.pointee.append(m)
-    unsafe queue.pointee.queued &+= 1
-    // Also while the worker runs: it looks at this mask before it goes to sleep.
-    unsafe pointee.pending |= 1 << UInt32(proto)
-    guard unsafe isIdle else { return false }
-    unsafe pointee.scheduled = true
-    return true
+  @inline(never)
+  private func tryTake(_ sender: UInt) -> Turn? {
+    guard wanted.load(ordering: .relaxed) == 0,
+      taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
+    else { return nil }
+    endPreference()
+    let count = lastSender.load(ordering: .relaxed) == sender ? streak.load(ordering: .relaxed) &+ 1 : 0
+    lastSender.store(sender, ordering: .relaxed)
+    streak.store(count, ordering: .relaxed)
+    if count >= Self.patience { preferred.store(sender, ordering: .relaxed) }
+    return .taken
   }
-}
 
-/// One protocol's queue in one workstream, and its figures, as `netstat -Q` shows them.
-@safe
-struct Work {
-  /// First and last of `len` packets linked by m_nextpkt.
-  var head: UnsafeMutablePointer<mbuf>?
-  var tail: UnsafeMutablePointer<mbuf>?
-  var len = 0
-  /// Taken from the queue by the worker, and not yet counted as handled.
-  var inProgress = 0
-  var qlimit = 0
-  var watermark = 0
-  var qdrops: UInt64 = 0
-  var queued: UInt64 = 0
-  var handled: UInt64 = 0
-  var hybridDispatched: UInt64 = 0
-
+  /// Ends a sender's turn.
   @inline(__always)
-  mutating func append(_ m: UnsafeMutablePointer<mbuf>) {
-    unsafe m.pointee.m_nextpkt = nil
-    if let last = unsafe tail {
-      unsafe last.pointee.m_nextpkt = m
-    } else {
-      unsafe head = m
+  func leave(_ turn: Turn) {
+    switch turn {
+    // Release: pairs with the acquire in `endPreference`.
+    case .preferred: dispatching.store(0, ordering: .releasing)
+    case .taken: leave()
     }
-    unsafe tail = m
-    len &+= 1
-    if len > watermark { watermark = len }
   }
 
-  /// Empties the queue and returns its list.
-  mutating func detach() -> UnsafeMutablePointer<mbuf>? {
-    defer {
-      unsafe head = nil
-      unsafe tail = nil
-      len = 0
+  /// Makes the calling thread the executor; waits for another's end.
+  func enter() {
+    var backoff = Backoff()
+    while wanted.load(ordering: .relaxed) != 0
+      || !taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
+    {
+      backoff.pause()
     }
-    return unsafe head
+    endPreference()
+  }
+
+  /// The same, in front of the worker. Not from a handler.
+  func enterFirst() {
+    wanted.wrappingAdd(1, ordering: .relaxed)
+    var backoff = Backoff()
+    while !taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged {
+      backoff.pause()
+    }
+    endPreference()
+    wanted.wrappingSubtract(1, ordering: .relaxed)
+  }
+
+  /// Whether the worker should step back for a moment.
+  @inline(__always)
+  var isWanted: Bool { wanted.load(ordering: .relaxed) != 0 }
+
+  /// The executor's end.
+  func leave() {
+    // Release: pairs with the acquire of the next one.
+    taken.store(0, ordering: .releasing)
+  }
+
+  /// By who holds `taken`: returns when the preferred sender is outside, and preferred no more.
+  private func endPreference() {
+    guard preferred.load(ordering: .relaxed) != 0 else { return }
+    preferred.store(0, ordering: .sequentiallyConsistent)
+    netisr_host_barrier_everywhere()
+    var backoff = Backoff()
+    while dispatching.load(ordering: .acquiring) != 0 { backoff.pause() }
+    streak.store(0, ordering: .relaxed)
+  }
+
+  /// Whether nobody runs handlers, nor was the worker woken to do so.
+  var isIdle: Bool {
+    taken.load(ordering: .acquiring) == 0 && dispatching.load(ordering: .acquiring) == 0
+      && sleep.load(ordering: .acquiring) != Self.signalled
+  }
+
+  // MARK: Sleep
+
+  /// After queueing: wakes the worker, if it sleeps.
+  @inline(__always)
+  func signal() {
+    // Pairs with the membarrier in `announceSleep`.
+    netisr_host_compiler_barrier()
+    if sleep.load(ordering: .relaxed) == Self.asleep { wake() }
+  }
+
+  /// Wakes the worker, whether there is work or not.
+  @inline(never)
+  func wake() {
+    if sleep.compareExchange(expected: Self.asleep, desired: Self.signalled, ordering: .acquiringAndReleasing).exchanged
+    {
+      unsafe withUnsafePointer(to: sleep) { word in
+        unsafe netisr_host_futex_wake(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self))
+      }
+    }
+  }
+
+  /// The worker is about to sleep. It must look for work once more after this, and either `rest` or `rise`.
+  func announceSleep() {
+    sleep.store(Self.asleep, ordering: .sequentiallyConsistent)
+    netisr_host_barrier_everywhere()
+  }
+
+  /// Sleeps until there is a signal.
+  func rest() {
+    while sleep.load(ordering: .acquiring) == Self.asleep {
+      unsafe withUnsafePointer(to: sleep) { word in
+        unsafe netisr_host_futex_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), Self.asleep)
+      }
+    }
+  }
+
+  /// The worker is awake.
+  func rise() { sleep.store(Self.awake, ordering: .relaxed) }
+
+  /// Takes the signal, if there is one: true, and the worker is awake.
+  func takeSignal() -> Bool {
+    sleep.compareExchange(expected: Self.signalled, desired: Self.awake, ordering: .acquiringAndReleasing).exchanged
   }
 }

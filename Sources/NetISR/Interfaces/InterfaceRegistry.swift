@@ -42,7 +42,8 @@ public final class InterfaceRegistry: @unchecked Sendable {
     name: String, type: Int32, vnet: UInt32 = 0, flags: UInt32 = 0, mtu: UInt32 = 1500, ownClock: Bool = false,
     output: InterfaceOutput? = nil
   ) -> UnsafeMutablePointer<ifnet>? {
-    unsafe lock.withLock {
+    precondition(vnet < UInt32(Vnets.limit), "vnet \(vnet): expected 0 to \(Vnets.limit - 1)")
+    return unsafe lock.withLock {
       guard count < Self.limit else { return nil }
       let ifp = UnsafeMutablePointer<ifnet>.allocate(capacity: 1)
       unsafe ifp.initialize(to: ifnet())

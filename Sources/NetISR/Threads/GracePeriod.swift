@@ -58,8 +58,7 @@ final class GracePeriod: Sendable {
     }
     let target = global.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    let error = netisr_host_membarrier()
-    precondition(error == 0, "membarrier(2): errno \(error); the kernel must be Linux 4.14 or newer")
+    netisr_host_barrier_everywhere()
     var rounds = 0
     while true {
       var inside = 0
@@ -78,4 +77,10 @@ final class GracePeriod: Sendable {
       }
     }
   }
+}
+
+/// Makes every running thread of the process execute a full barrier: membarrier(2).
+func netisr_host_barrier_everywhere() {
+  let error = netisr_host_membarrier()
+  precondition(error == 0, "membarrier(2): errno \(error); the kernel must be Linux 4.14 or newer")
 }

@@ -74,12 +74,12 @@ final class ThreadRegistry: @unchecked Sendable {
   }
 }
 
-/// Memory for one value that shares no pair of cache lines with anything else.
-func allocate_aligned<T: ~Copyable>(_ type: T.Type) -> UnsafeMutablePointer<T> {
+/// Memory for values of which none shares a pair of cache lines with anything else, if their size allows.
+func allocate_aligned<T: ~Copyable>(_ type: T.Type, count: Int = 1) -> UnsafeMutablePointer<T> {
   let alignment = 128
-  let size = (MemoryLayout<T>.stride + alignment - 1) / alignment * alignment
+  let size = (MemoryLayout<T>.stride * count + alignment - 1) / alignment * alignment
   let raw = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: alignment)
-  return unsafe raw.bindMemory(to: type, capacity: 1)
+  return unsafe raw.bindMemory(to: type, capacity: count)
 }
 
 /// Frees what `allocate_aligned` made.

@@ -1,0 +1,20 @@
+import CNetISRHost
+import Glibc
+
+/// How to wait for another thread that needs a few instructions, unless it was preempted: first by spinning, then by
+/// giving up the CPU, at last by sleeping.
+struct Backoff {
+  private var rounds = 0
+
+  /// Waits a little, longer when it is called again and again.
+  mutating func pause() {
+    rounds += 1
+    if rounds < 64 {
+      netisr_host_pause()
+    } else if rounds < 256 {
+      sched_yield()
+    } else {
+      usleep(50)
+    }
+  }
+}
