@@ -88,10 +88,19 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: host),
+
+    // Measuring: a peer built as the original is, and the harness.
+    .target(name: "CBaseline", dependencies: ["CNetISR"]),
+    .target(name: "CEngineBench", dependencies: ["CNetISR"]),
+    .target(
+      name: "EngineBench", dependencies: ["NetISR", "CNetISR", "CNetISRHost", "CBaseline", "CEngineBench"],
+      swiftSettings: host),
+
     .executableTarget(
       name: "netisr",
       dependencies: [
-        "ControlPlane", "PluginInspector", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ControlPlane", "EngineBench", "PluginInspector",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: host,

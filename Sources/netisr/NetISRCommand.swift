@@ -34,5 +34,6 @@ struct NetISRCommand: ParsableCommand {
         name: "Plugins",
         subcommands: [InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self]),
       CommandGroup(name: "State", subcommands: [StatCommand.self, GetCommand.self, SetCommand.self]),
+      CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])
 }
