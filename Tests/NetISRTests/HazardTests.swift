@@ -97,9 +97,10 @@ import TestSupport
     #expect(gone.wait(timeout: .now() + .seconds(30)) == .success)
     control.join()
     engine.stopWorkers()
-    #expect(failure == nil && handled == 32)
+    #expect(failure == nil && handled >= 32)
     let balance = engine.conservation()
-    #expect(balance.isBalanced && balance.dropped.map(\.reason) == [.purged] && balance.dropped.map(\.count) == [68])
+    let purged = balance.dropped.first { $0.reason == .purged }?.count ?? 0
+    #expect(balance.isBalanced && UInt64(handled) + purged == 100)
     #expect(engine.mbufStatistics.mbufs.inFlight == 0)
   }
 

@@ -73,9 +73,10 @@ struct PacketQueue: ~Copyable {
     mask = capacity &- 1
     lapShift = UInt(capacity.trailingZeroBitCount)
     unsafe slots = .allocate(capacity: Int(capacity))
-    for slot in 0..<Int(capacity) { unsafe (slots + slot).initialize(to: Atomic(0)) }
     // Half a lap ahead, so that packets of an older ring find a place before the first of this one.
     let start = capacity / 2
+    // As if the lap before had been written: what is claimed and not written is told by its bit from the beginning.
+    for slot in 0..<capacity { unsafe (slots + Int(slot)).initialize(to: Atomic(slot < start ? 1 : 0)) }
     base = Atomic(start)
     head = Atomic(start)
     seenDetached = Atomic(start)

@@ -58,7 +58,7 @@ extension Engine {
     // Nothing comes into the old set any more.
     let hadThreads = !old.threads.isEmpty
     stop(old)
-    while !old.isDrained { processByHand(old) }
+    while served.contains(where: old.isBusy) { processByHand(old) }
     for number in served { carryFigures(of: number, from: old, to: new) }
     state.withLock { _ = sets.removeFirst() }
     settling.allSeen(bits)

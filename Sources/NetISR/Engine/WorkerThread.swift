@@ -48,6 +48,11 @@ extension Engine {
     for wsid in 0..<set.count { unsafe set.streams[wsid].wake() }
     for thread in set.threads { thread.join() }
     set.threads = []
+    // A signal that nobody took means work only where something is pending.
+    for wsid in 0..<set.count where unsafe set.streams[wsid].takeSignal() {
+      unsafe set.streams[wsid].announceSleep()
+      if set.pending(wsid) != 0 { unsafe set.streams[wsid].wake() }
+    }
   }
 
   private func work(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>) {

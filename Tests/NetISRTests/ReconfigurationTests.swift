@@ -1,0 +1,155 @@
+import CNetISR
+import Foundation
+import NetISR
+import Synchronization
+import Testing
+import TestSupport
+
+/// Another number of workers, other limits, and other policies, while packets flow.
+@Suite struct ReconfigurationTests {
+  @Test(arguments: [Policy.source, .flow, .cpu], [Dispatch.direct, .hybrid, .deferred])
+  func orderHoldsOverChangesOfTheWorkers(policy: Policy, dispatch: Dispatch) throws {
+    let senders = 3
+    let packets = CPlugin.sanitizer == nil ? 60_000 : 6_000
+    let engine = Engine(Engine.Configuration(cpuCount: 4, dispatch: dispatch))
+    // Each sender has four flows; a flow is in one sender's hands.
+    let seen = (0..<4 * senders).map { _ in Sequence() }
+    var handler = TestHandler { m in
+      seen[Int(m.pointee.m_pkthdr.ph_loc.0)].note(m.pointee.m_pkthdr.ph_loc.1)
+      m_freem(m)
+    }
+    if policy == .flow {
+      handler.m2flow = { m in
+        m.pointee.m_pkthdr.flowid = UInt32(m.pointee.m_pkthdr.ph_loc.0)
+        m.pointee.m_pkthdr.rsstype = UInt8(M_HASHTYPE_OPAQUE)
+        return m
+      }
+    }
+    if policy == .cpu { handler.m2cpuid = { m in (m, UInt32(m.pointee.m_pkthdr.ph_loc.0)) } }
+    try engine.register(11, named: "test", policy: policy, queueLimit: 64, handler)
+    engine.startWorkers()
+    let done = Atomic<Int>(0)
+    // A limit may shrink between a look at the room and the packet.
+    let refused = Atomic<Int>(0)
+    let threads = (0..<senders).map { sender in
+      NetISR.Thread(name: "sender") {
+        engine.withAttachedThread(cpu: UInt32(sender)) {
+          for number in 1...packets {
+            while engine.room < 8 { sched_yield() }
+            guard let m = m_gethdr(M_NOWAIT, MT_DATA) else { fatalError("no mbuf") }
+            let flow = 4 * sender + number % 4
+            m.pointee.m_pkthdr.ph_loc.0 = UInt64(flow)
+            m.pointee.m_pkthdr.ph_loc.1 = UInt64(number)
+            if netisr_dispatch_src(11, UInt(flow), m) != 0 { refused.wrappingAdd(1, ordering: .relaxed) }
+          }
+          done.wrappingAdd(1, ordering: .releasing)
+        }
+      }
+    }
+    var random = SystemRandomNumberGenerator()
+    var changes = 0
+    while done.load(ordering: .acquiring) < senders {
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0, 1: try engine.setWorkerCount(Int.random(in: 0...4, using: &random))
+      case 2: try engine.setQueueLimit(of: 11, to: Int.random(in: 32...600, using: &random))
+      default: try engine.setDispatchPolicy(of: 11, to: [.direct, .hybrid, .deferred].randomElement(using: &random)!)
+      }
+      changes += 1
+      usleep(300)
+    }
+    for thread in threads { thread.join() }
+    while !engine.isDrained { sched_yield() }
+    engine.stopWorkers()
+    #expect(seen.allSatisfy { $0.disorder == 0 }, "\(seen.map(\.disorder)) late, of \(changes) changes")
+    let lost = refused.load(ordering: .relaxed)
+    #expect(seen.reduce(0) { $0 + $1.count } + lost == senders * packets)
+    let balance = engine.conservation()
+    #expect(balance.isBalanced && balance.received == UInt64(senders * packets))
+    #expect(balance.handled == UInt64(senders * packets - lost) && balance.dropped.allSatisfy { $0.reason == .qlimit })
+    #expect(engine.mbufStatistics.mbufs.inFlight == 0 && changes > 0)
+    // What each queue counted went over to the queues that came after it.
+    let work = engine.workstreamStatistics().flatMap(\.work)
+    #expect(work.reduce(0) { $0 + $1.handled } <= UInt64(senders * packets))
+    print("\(policy) \(dispatch): \(senders * packets) packets in order over \(changes) changes")
+  }
+
+  @Test func figuresGoOnOverAChangeOfTheWorkers() throws {
+    let engine = Engine(Engine.Configuration(cpuCount: 4, dispatch: .deferred))
+    nonisolated(unsafe) var handled = 0
+    try engine.register(
+      11, named: "test", queueLimit: 8,
+      TestHandler { m in
+        handled += 1
+        m_freem(m)
+      })
+    func queue(_ sources: Range<UInt>) {
+      engine.withAttachedThread { for source in sources { _ = netisr_queue_src(11, source, m_gethdr(M_NOWAIT, MT_DATA)) } }
+    }
+    queue(0..<40)
+    #expect(try engine.queueDrops(of: 11) == 8)
+    try engine.setWorkerCount(2)
+    #expect(handled == 32, "what was queued is handled before the change")
+    #expect(engine.workerCount == 2 && engine.workstreamStatistics().count == 2)
+    queue(0..<4)
+    #expect(engine.runWorker(0) && engine.runWorker(1) && !engine.runWorker(2))
+    #expect(handled == 36)
+    let work = engine.workstreamStatistics().map { $0.work[0] }
+    #expect(work.map(\.queued) == [18, 18] && work.map(\.handled) == [18, 18] && work.map(\.watermark) == [8, 8])
+    #expect(try engine.queueDrops(of: 11) == 8)
+    try engine.setWorkerCount(-1)
+    #expect(engine.workerCount == 4 && engine.conservation().isBalanced)
+    #expect(throws: EngineError.self) { try engine.setWorkerCount(5) }
+    #expect(throws: EngineError.self) { try engine.setWorkerCount(-2) }
+  }
+
+  /// A ring too small for a new limit is replaced, with its packets and its figures.
+  @Test func aLargerLimitKeepsWhatIsQueued() throws {
+    let engine = Engine(Engine.Configuration(cpuCount: 1, dispatch: .deferred))
+    nonisolated(unsafe) var order: [UInt64] = []
+    try engine.register(
+      11, named: "test", queueLimit: 4,
+      TestHandler { m in
+        order.append(m.pointee.m_pkthdr.ph_loc.0)
+        m_freem(m)
+      })
+    var next: UInt64 = 0
+    func queue(_ count: Int) -> Int {
+      engine.withAttachedThread {
+        (0..<count).reduce(0) { taken, _ in
+          let m = m_gethdr(M_NOWAIT, MT_DATA)!
+          m.pointee.m_pkthdr.ph_loc.0 = next
+          guard netisr_queue(11, m) == 0 else { return taken }
+          next += 1
+          return taken + 1
+        }
+      }
+    }
+    #expect(queue(6) == 4)
+    try engine.setQueueLimit(of: 11, to: 1000)
+    #expect(queue(1200) == 996)
+    let work = engine.workstreamStatistics()[0].work[0]
+    #expect(work.len == 1000 && work.watermark == 1000 && work.queued == 1000 && work.qdrops == 206)
+    try engine.setQueueLimit(of: 11, to: 10)
+    #expect(queue(1) == 0, "packets beyond a smaller limit stay, and no more come")
+    engine.runWorker(0)
+    #expect(order == Array(0..<1000))
+    #expect(queue(11) == 10)
+    engine.runWorker(0)
+    #expect(order == Array(0..<1010) && engine.conservation().isBalanced)
+  }
+}
+
+/// The numbers of one flow, as its packets are handled.
+private final class Sequence: @unchecked Sendable {
+  private let last = Atomic<UInt64>(0)
+  private let late = Atomic<Int>(0)
+  private let total = Atomic<Int>(0)
+
+  func note(_ number: UInt64) {
+    if last.exchange(number, ordering: .relaxed) >= number { late.wrappingAdd(1, ordering: .relaxed) }
+    total.wrappingAdd(1, ordering: .relaxed)
+  }
+
+  var disorder: Int { late.load(ordering: .relaxed) }
+  var count: Int { total.load(ordering: .relaxed) }
+}
