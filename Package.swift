@@ -120,6 +120,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost"], path: "Tests/TestSupport",
       swiftSettings: test),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
+    .testTarget(
+      name: "EngineBenchTests", dependencies: ["EngineBench", "CBaseline", "CEngineBench", "NetISR"],
+      swiftSettings: test),
     .testTarget(name: "PluginInspectorTests", dependencies: ["PluginInspector", "TestSupport"], swiftSettings: test),
     .testTarget(name: "PacketIOTests", dependencies: ["PacketIO", "TestSupport"], swiftSettings: test),
     .testTarget(

@@ -8,6 +8,9 @@ import CEngineBench
 
 /// What came of it.
 struct Comparison {
+  /// Samples of each side, at least.
+  var rounds: Int { sides.map(\.samples.count).min() ?? 0 }
+
   /// One for each side, in the order given; all of `regime`.
   var sides: [Series]
   var regime: Regime

@@ -1,18 +1,5 @@
 /// A form measured: the engine beside the original's design.
 public struct DispatchRow: Sendable, Encodable {
-  /// Median and best of the rounds, in ns per packet.
-  public struct Figure: Sendable, Encodable {
-    /// The median.
-    public var median: Double
-    /// The least.
-    public var best: Double
-
-    init(_ series: Series) {
-      median = series.median
-      best = series.best
-    }
-  }
-
   /// How packets were handed over.
   public var form: Form
   /// Where they came from.
@@ -82,7 +69,7 @@ extension Rig {
     return DispatchRow(
       form: form, supply: supply, engine: .init(comparison.sides[1]), baseline: .init(comparison.sides[0]),
       regime: comparison.regime, roundTrip: comparison.roundTrip,
-      rounds: comparison.sides.map(\.samples.count).min() ?? 0, discarded: comparison.discarded,
+      rounds: comparison.rounds, discarded: comparison.discarded,
       budget: Budget(form, supply, comparison.regime))
   }
 }

@@ -5,12 +5,13 @@ import CNetISRHost
 import Glibc
 import NetISR
 
-/// The engine and its peer side by side: the same protocols in both, workers of both on the same CPUs, and mbufs to send.
+/// The engine and its peer side by side: the same protocols in both, workers of both on the same CPUs, and mbufs to
+/// send.
 ///
 /// The thread that makes it is bound to CPU 0 and is the sender; packets for another workstream are handled on CPU 1. On a
 /// machine with one CPU everything is there.
 @safe
-final class Rig {
+final class Rig: @unchecked Sendable {  // nothing in it changes between init and end()
   /// mbufs that are sent over and over.
   static let mbufCount = 32_768
 
@@ -29,6 +30,10 @@ final class Rig {
     case recycle
     /// Frees it.
     case free
+    /// Works for a while first.
+    case busy
+    /// Notes when it came.
+    case stamped
   }
 
   /// The protocol number of a form, with that handler.
@@ -37,8 +42,10 @@ final class Rig {
   }
 
   /// Runs `body` with a rig, on a thread of its own that ends with it.
+  ///
+  /// - Parameter workers: whether worker threads run; otherwise the senders do their work.
   static func use<Result: Sendable>(
-    _ body: @escaping @Sendable (Rig) throws(BenchError) -> Result
+    workers: Bool, _ body: @escaping @Sendable (Rig) throws(BenchError) -> Result
   ) throws(BenchError) -> Result {
     let outcome = Outcome<Result>()
     let cpuCount = min(2, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -48,7 +55,7 @@ final class Rig {
     let thread = NetISR.Thread(name: "sender") {
       engine.withAttachedThread(cpu: 0) {
         do throws(BenchError) {
-          let rig = try Rig(engine, cpuCount: cpuCount)
+          let rig = try Rig(engine, cpuCount: cpuCount, workers: workers)
           defer { rig.end() }
           outcome.result = .success(try body(rig))
         } catch {
@@ -66,7 +73,7 @@ final class Rig {
     var result: Result<Value, BenchError>?
   }
 
-  private init(_ engine: Engine, cpuCount: Int) throws(BenchError) {
+  private init(_ engine: Engine, cpuCount: Int, workers: Bool) throws(BenchError) {
     let error = netisr_host_pin_thread(0)
     guard error == 0 else { throw BenchError("the sender can't be bound to CPU 0: errno \(error)") }
     self.engine = engine
@@ -85,6 +92,7 @@ final class Rig {
     }
     try allocate()
     try register()
+    guard workers else { return }
     engine.startWorkers()
     baselineWorkers = (0..<cpuCount).map { wsid in
       NetISR.Thread(name: "baseline/\(wsid)") {
@@ -123,6 +131,8 @@ final class Rig {
         switch which {
         case .recycle: unsafe handler.nh_handler = bench_recycle
         case .free: unsafe handler.nh_handler = bench_free
+        case .busy: unsafe handler.nh_handler = bench_busy
+        case .stamped: unsafe handler.nh_handler = bench_stamped
         }
         unsafe handler.nh_proto = Self.number(form, which)
         unsafe handler.nh_qlimit = UInt32(2 * Self.mbufCount)
@@ -149,7 +159,7 @@ final class Rig {
   }
 
   private func end() {
-    baseline_stop()
+    if !baselineWorkers.isEmpty { baseline_stop() }
     for worker in baselineWorkers { worker.join() }
     engine.stopWorkers()
     if let probe = unsafe probe { unsafe bench_probe_stop(probe) }

@@ -21,3 +21,16 @@ public struct Series: Sendable {
     return sorted[below] + (sorted[above] - sorted[below]) * (position - Double(below))
   }
 }
+
+/// Median and best of samples, in ns.
+public struct Figure: Sendable, Encodable {
+  /// The median.
+  public var median: Double
+  /// The least.
+  public var best: Double
+
+  init(_ series: Series) {
+    median = series.median
+    best = series.best
+  }
+}

@@ -4,6 +4,7 @@ import Testing
   @Test(arguments: [
     "replay", "replay --dispatch sideways x.pcap", "replay --threads 0 x.pcap", "replay --loop 0 x.pcap", "inspect",
     "nonsense", "set net.isr.dispatch", "set =direct", "load", "run --interface carrier-pigeon:7", "stat --nonsense",
+    "bench --rounds 0", "bench carrier-pigeon",
   ])
   func wrongCommandLine(line: String) throws {
     let result = try Command.run(line)
@@ -12,7 +13,7 @@ import Testing
     #expect(result.error.contains("Error: "))
   }
 
-  @Test(arguments: ["run", "replay", "inspect", "load", "unload", "reload", "list", "stat", "get", "set"])
+  @Test(arguments: ["run", "replay", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench"])
   func helpHasExamples(command: String) throws {
     let result = try Command.run("\(command) --help")
     #expect(result.status == 0)

@@ -61,6 +61,49 @@ void bench_recycle(struct mbuf *m);
 /* Frees the packet (m_freem), and counts. */
 void bench_free(struct mbuf *m);
 
+/* bench_recycle() after so many turns of a loop; set by bench_set_busy() while
+ * no traffic runs. */
+void bench_busy(struct mbuf *m);
+void bench_set_busy(uint64_t turns);
+/* ns that a turn takes: the least of several averages. */
+double bench_busy_turn(void);
+/* bench_recycle() that first notes the ns since bench_pace() stamped the packet.
+ * One lane at a time, and one handling thread. */
+void bench_stamped(struct mbuf *m);
+
+/*
+ * Sends single packets, one in `period` ns, to a protocol with that handler, and
+ * writes the ns from the call to the handler of each to `latencies`.  0, or -1
+ * as bench_send().
+ */
+int bench_pace(struct bench_lane *lane, uint64_t packets, uint64_t period, uint64_t *latencies);
+
+/*
+ * Run to completion: the calling thread sends and is its workstream's worker
+ * too.  It sends in turn to its own workstream and to another's (`remote`, or
+ * NULL), calls `run` for its own after every 64 packets and while it waits,
+ * until all senders, `senders` of them, are done.  `done` is 0 before.
+ * 0, or -1 as bench_send().
+ */
+typedef int bench_run_t(unsigned int wsid);
+int bench_complete(struct bench_lane *local, struct bench_lane *remote, uint64_t packets,
+    bench_run_t *run, unsigned int wsid, uint32_t *done, unsigned int senders);
+
+/* What is allocated and freed. */
+#define BENCH_MBUF 0    /* m_gethdr, m_freem */
+#define BENCH_CLUSTER 1 /* m_getcl, m_freem */
+#define BENCH_MALLOC 2  /* malloc, free of 2,048 bytes */
+
+/* Allocates and frees by 32 on the calling thread: ns, or -1 without memory. */
+int64_t bench_allocate(unsigned int kind, uint64_t objects);
+/* The same, freed on the thread that calls bench_pipe_free(), by way of a ring
+ * of pointers between the two, 32 at a time. */
+struct bench_pipe;
+struct bench_pipe *bench_pipe_make(void);
+int64_t bench_pipe_allocate(struct bench_pipe *pipe, unsigned int kind, uint64_t objects);
+void bench_pipe_free(struct bench_pipe *pipe, unsigned int kind, uint64_t objects);
+void bench_pipe_destroy(struct bench_pipe *pipe);
+
 /* ns of one round trip of a cache line between the calling thread's CPU and
  * that of the probe's own thread, the least of 20 averages over 100. */
 struct bench_probe;

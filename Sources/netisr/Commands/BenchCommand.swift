@@ -3,17 +3,17 @@ import ControlPlane
 import EngineBench
 import Glibc
 
-extension Form: ExpressibleByArgument {}
+extension Subject: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure the engine on this machine, beside the original's design.",
     discussion: """
-      A handler that lets go of each packet at once, one sender, one worker on another CPU, 32,768 mbufs that go round, FLOW \
-      policy, no drops. The peer is a C engine built as the kernel's is: a mutex and a linked list per queue. The two \
-      take turns; samples between which the CPUs moved nearer or farther apart are thrown away. All figures are ns per \
-      packet.
+      A handler that lets go of each packet at once, one sender, one worker on another CPU, 32,768 mbufs that go round, \
+      FLOW policy, no drops. The peer is a C engine built as the kernel's is: a mutex and a linked list per queue. The two \
+      take turns; samples during which the CPUs moved nearer or farther apart are thrown away. The machine should have \
+      nothing else to do.
 
       In the JSON object, direct, hybrid, deferred and deferred_batch are the medians with mbufs in shuffled address order; \
       rows has all.
@@ -21,6 +21,7 @@ struct BenchCommand: ParsableCommand {
       EXAMPLES
           netisr bench
           netisr bench --quick deferred deferred_batch
+          netisr bench --rounds 25 scaling latency
           netisr bench --json | jq .deferred.ns_per_packet
       """)
 
@@ -34,7 +35,7 @@ struct BenchCommand: ParsableCommand {
   var rounds: Int?
 
   @Argument(help: ArgumentHelp("What to measure. (default: all)", valueName: "name"))
-  var names: [Form] = []
+  var names: [Subject] = []
 
   func validate() throws {
     if let rounds, !(1...999).contains(rounds) {
@@ -43,13 +44,9 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    var plan = BenchPlan()
-    if quick {
-      plan.rounds = 5
-      plan.packets /= 8
-    }
+    var plan = quick ? BenchPlan.quick : BenchPlan()
     if let rounds { plan.rounds = rounds }
-    if !names.isEmpty { plan.forms = Form.allCases.filter(names.contains) }
+    if !names.isEmpty { plan.subjects = Subject.allCases.filter(names.contains) }
     let isWatched = isatty(STDERR_FILENO) == 1
     let report: BenchReport
     do throws(BenchError) {
