@@ -83,7 +83,9 @@ import TestSupport
         m_freem(m)
       })
     func queue(_ sources: Range<UInt>) {
-      engine.withAttachedThread { for source in sources { _ = netisr_queue_src(11, source, m_gethdr(M_NOWAIT, MT_DATA)) } }
+      engine.withAttachedThread {
+        for source in sources { _ = netisr_queue_src(11, source, m_gethdr(M_NOWAIT, MT_DATA)) }
+      }
     }
     queue(0..<40)
     #expect(try engine.queueDrops(of: 11) == 8)

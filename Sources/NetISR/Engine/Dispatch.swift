@@ -26,7 +26,9 @@ extension Engine {
   }
 
   /// `netisr_dispatch_src` and `netisr_queue_src`. Consumes `m`. 0 or an errno value.
-  @inline(__always)
+  ///
+  /// Out of line, so that the C function around it is small enough to call it without a closure in between.
+  @inline(never)
   func enter(
     _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt,
     packet m: UnsafeMutablePointer<mbuf>
@@ -47,7 +49,7 @@ extension Engine {
     case .hybrid:
       return unsafe dispatchHybrid(context, record, number, source, m)
     case .deferred, .default:
-      guard let (m, wsid) = unsafe record.pointee.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
+      guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
       else { return unsafe countKept(context, number) }
       return unsafe enqueue(context, record, m, number, on: wsid)
     }
@@ -68,7 +70,7 @@ extension Engine {
     _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
     let own = unsafe context.pointee.cpu
-    guard let (m, wsid) = unsafe record.pointee.place(m, source: source, isHybrid: true, cpu: own) else {
+    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: true, cpu: own) else {
       return unsafe countKept(context, number)
     }
     let stream = unsafe record.pointee.streams + wsid
@@ -94,7 +96,7 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
     _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
-    guard let (m, wsid) = unsafe record.pointee.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
+    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
     else { return unsafe countKept(context, number) }
     // Looking and queueing under one lock: otherwise the queue could drain between the two, another sender see it
     // empty and take the mark away, and this sender's next packet overtake this one.
@@ -102,7 +104,7 @@ extension Engine {
       guard settling.mayOvertake(number) else { return nil }
       let sets = allSets()
       let isBehind =
-        unsafe !record.pointee.queues[wsid].isEmpty
+        unsafe settling.isMoving(number) || !record.pointee.queues[wsid].isEmpty
         || sets.contains { unsafe $0.streams != record.pointee.streams && $0.isBusy(number) }
       if isBehind { return unsafe enqueue(context, record, m, number, on: wsid) }
       settling.settle(number) { !sets.contains { $0.isBusy(number) } }
@@ -139,7 +141,7 @@ extension Engine {
     guard let record = unsafe protocols.entrance(number), unsafe vnets.admit(m, to: number) else {
       return unsafe enter(.queue, context, proto: proto, source: source, packet: m)
     }
-    guard let (m, wsid) = unsafe record.pointee.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
+    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
     else {
       unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
       return unsafe countKept(context, number)
@@ -173,7 +175,7 @@ extension Engine {
     guard unsafe context.pointee.depth <= Self.maximumDepth else { return .deferred }
     let own = unsafe record.pointee.dispatch
     // Acquire: pairs with the release in `dispatchPolicy`; who sees the new policy sees that it is settling.
-    return own == .default ? Dispatch(rawValue: globalDispatch.load(ordering: .acquiring)) ?? .direct : own
+    return own == .default ? Dispatch(validated: globalDispatch.load(ordering: .acquiring)) : own
   }
 
   /// Frees and counts a packet.

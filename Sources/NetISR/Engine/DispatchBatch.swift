@@ -88,7 +88,7 @@ extension Engine {
     let cpu = unsafe context.pointee.cpu
     var placed = 0
     for index in 0..<count {
-      guard let (m, wsid) = unsafe record.pointee.place(list[index]!, source: source, isHybrid: isHybrid, cpu: cpu)
+      guard let (m, wsid) = unsafe record.place(list[index]!, source: source, isHybrid: isHybrid, cpu: cpu)
       else {
         unsafe _ = countKept(context, number)
         continue

@@ -26,7 +26,9 @@ public func netisr_dispatch(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -
 public func netisr_dispatch_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   // A packet exists, so its thread has an engine: mbufs come from one.
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
-  return unsafe context.pointee.engine.enter(.dispatch, context, proto: proto, source: source, packet: m)
+  return unsafe context.withEngine { engine in
+    unsafe engine.enter(.dispatch, context, proto: proto, source: source, packet: m)
+  }
 }
 
 /// `netisr_queue`, as netisr.h describes it.
@@ -39,7 +41,9 @@ public func netisr_queue(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> I
 @c @implementation
 public func netisr_queue_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
-  return unsafe context.pointee.engine.enter(.queue, context, proto: proto, source: source, packet: m)
+  return unsafe context.withEngine { engine in
+    unsafe engine.enter(.queue, context, proto: proto, source: source, packet: m)
+  }
 }
 
 /// `netisr_dispatch_batch`, as netisr.h describes it.
@@ -49,7 +53,9 @@ public func netisr_dispatch_batch(
 ) -> UInt32 {
   guard let mv = unsafe mv, let context = unsafe ThreadContext.current else { return 0 }
   let batch = unsafe UnsafeBufferPointer(start: UnsafePointer(mv), count: Int(n))
-  return unsafe context.pointee.engine.enter(.dispatch, context, proto: proto, source: source, batch: batch)
+  return unsafe context.withEngine { engine in
+    unsafe engine.enter(.dispatch, context, proto: proto, source: source, batch: batch)
+  }
 }
 
 /// `netisr_queue_batch`, as netisr.h describes it.
@@ -59,7 +65,9 @@ public func netisr_queue_batch(
 ) -> UInt32 {
   guard let mv = unsafe mv, let context = unsafe ThreadContext.current else { return 0 }
   let batch = unsafe UnsafeBufferPointer(start: UnsafePointer(mv), count: Int(n))
-  return unsafe context.pointee.engine.enter(.queue, context, proto: proto, source: source, batch: batch)
+  return unsafe context.withEngine { engine in
+    unsafe engine.enter(.queue, context, proto: proto, source: source, batch: batch)
+  }
 }
 
 /// `netisr_getqlimit`, as netisr.h describes it.

@@ -48,7 +48,7 @@ struct PacketQueue: ~Copyable {
   private let lastSender = Atomic<UInt>(0)
   private let streak = Atomic<UInt32>(PacketQueue.patience)
   private let dropCount = Atomic<UInt64>(0)
-  private let padding1 = InlineArray<7, UInt64>(repeating: 0)
+  private let padding1 = InlineArray<8, UInt64>(repeating: 0)
 
   // Written by the executor.
   private let detached: Atomic<UInt>
@@ -142,6 +142,8 @@ struct PacketQueue: ~Copyable {
       }
       // Read after the head: so the length is never taken for more than it is at this moment.
       let length = position &- detached.load(ordering: .acquiring)
+      // The head has moved on, and what was behind it was taken over.
+      guard Int(bitPattern: length) >= 0 else { continue }
       let limit = bound.load(ordering: .relaxed)
       let taken = limit > length ? min(UInt(count), limit &- length) : 0
       guard taken > 0 else { return 0 }

@@ -2,7 +2,7 @@ import CNetISR
 
 // Which workstream a packet goes to: the protocol's policy.
 
-extension ProtocolRecord {
+extension UnsafeMutablePointer where Pointee == ProtocolRecord {
   /// Where a packet goes by its protocol's policy: nil when a callback kept the packet. (netisr_select_cpuid)
   ///
   /// - Parameters:
@@ -12,17 +12,17 @@ extension ProtocolRecord {
   func place(
     _ packet: UnsafeMutablePointer<mbuf>, source: UInt, isHybrid: Bool, cpu: UInt32
   ) -> (packet: UnsafeMutablePointer<mbuf>, wsid: Int)? {
-    guard count > 1 else { return unsafe (packet, 0) }
+    guard unsafe pointee.count > 1 else { return unsafe (packet, 0) }
     return unsafe placeAmongSeveral(packet, source, isHybrid, cpu)
   }
 
   private func placeAmongSeveral(
     _ packet: UnsafeMutablePointer<mbuf>, _ source: UInt, _ isHybrid: Bool, _ cpu: UInt32
   ) -> (packet: UnsafeMutablePointer<mbuf>, wsid: Int)? {
-    let count = UInt(count)
+    let count = unsafe UInt(pointee.count)
     var m = unsafe packet
-    var policy = policy
-    if policy == .cpu, let m2cpuid = unsafe m2cpuid {
+    var policy = unsafe pointee.policy
+    if policy == .cpu, let m2cpuid = unsafe pointee.m2cpuid {
       var wanted = UInt32.max
       guard let kept = unsafe m2cpuid(m, source, &wanted) else { return nil }
       unsafe m = kept
@@ -32,7 +32,7 @@ extension ProtocolRecord {
       policy = .source
     }
     if policy == .flow {
-      if unsafe m.pointee.m_pkthdr.rsstype == UInt8(M_HASHTYPE_NONE), let m2flow = unsafe m2flow {
+      if unsafe m.pointee.m_pkthdr.rsstype == UInt8(M_HASHTYPE_NONE), let m2flow = unsafe pointee.m2flow {
         guard let kept = unsafe m2flow(m, source) else { return nil }
         unsafe m = kept
       }

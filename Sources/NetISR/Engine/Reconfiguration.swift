@@ -89,6 +89,7 @@ extension Engine {
     unsafe record.queues = unsafe row
     var changed = registration
     changed.queueLimit = limit
+    settling.setMoving(number, to: true)
     // As the executor of all: nobody takes anything from the old queues nor the new ones, until all is in its place.
     for wsid in 0..<set.count { unsafe set.streams[wsid].enterFirst() }
     state.withLock { unsafe set.setRow(number, row) }
@@ -97,6 +98,7 @@ extension Engine {
       let figures = unsafe old[wsid].figures
       unsafe row[wsid].adopt(figures, old[wsid].remove { _ in true })
     }
+    settling.setMoving(number, to: false)
     set.release()
     unsafe set.free(row: old)
   }

@@ -9,7 +9,10 @@ import Synchronization
 ///
 /// Why in two steps: a sender that has just read the old policy may still queue. Only after a grace period has every sender seen the
 /// new one, and only then may a mark go. The cost in the steady state is one load of a word that is only read.
-struct Settling: ~Copyable {
+final class Settling: @unchecked Sendable {
+  /// A bit for each protocol whose packets are between two queues. Under the lock.
+  private var moving: UInt32 = 0
+
   /// Held while a packet of a marked protocol is looked after. Taken before the engine's state lock.
   let lock = Lock()
 
@@ -20,10 +23,21 @@ struct Settling: ~Copyable {
 
   /// Marks protocols, before the change is published. [control]
   func begin(_ numbers: UInt32) {
-    seen.bitwiseAnd(~numbers, ordering: .relaxed)
-    // Relaxed: published by the release of the change itself.
-    marked.bitwiseOr(numbers, ordering: .relaxed)
+    // Locked: a packet that is just looked after must not take the new mark away.
+    lock.withLock {
+      seen.bitwiseAnd(~numbers, ordering: .relaxed)
+      // Relaxed: published by the release of the change itself.
+      marked.bitwiseOr(numbers, ordering: .relaxed)
+    }
   }
+
+  /// Says that packets of a protocol are on their way from one queue to another, or are there. [control]
+  func setMoving(_ number: Int, to isMoving: Bool) {
+    lock.withLock { moving = isMoving ? moving | 1 << UInt32(number) : moving & ~(1 << UInt32(number)) }
+  }
+
+  /// Whether packets of a protocol are between two queues. With the lock held.
+  func isMoving(_ number: Int) -> Bool { moving & (1 << UInt32(number)) != 0 }
 
   /// A grace period after the change has passed. [control]
   func allSeen(_ numbers: UInt32) {

@@ -53,6 +53,16 @@ struct ThreadContext: ~Copyable {
   }
 }
 
+extension UnsafeMutablePointer where Pointee == ThreadContext {
+  /// Runs `body` with the thread's engine, without counting a reference: the engine outlives the record, and the count
+  /// would be a cache line that all threads write for each packet.
+  @inline(__always)
+  func withEngine<Result>(_ body: (Engine) -> Result) -> Result {
+    let engine = unsafe Unmanaged.passUnretained(pointee.engine)
+    return unsafe engine._withUnsafeGuaranteedRef(body)
+  }
+}
+
 /// The calling thread's record, without attaching it.
 @inline(__always)
 func netisr_host_context() -> UnsafeMutablePointer<ThreadContext>? {
