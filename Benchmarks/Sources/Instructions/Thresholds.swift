@@ -28,11 +28,12 @@ struct Thresholds: Codable {
   /// Why a cost is too high, or nil.
   func complaint(_ workload: Workload, _ cost: Cost) -> String? {
     guard let allowed = instructions[workload.rawValue] else { return "no threshold: run `make bench-update`" }
+    var complaints: [String] = []
     if cost.instructions > allowed * (1 + tolerancePercent / 100) {
-      return "more than \(allowed) instructions and \(tolerancePercent) %"
+      complaints.append("more than \(allowed) instructions and \(tolerancePercent) %")
     }
     // What happens once may fall into the longer run: one allocation in 1,000 packets is not one per packet.
-    if cost.allocations > allocations + 0.001 { return "more than \(allocations) allocations" }
-    return nil
+    if cost.allocations > allocations + 0.001 { complaints.append("more than \(allocations) allocations") }
+    return complaints.isEmpty ? nil : complaints.joined(separator: ", ")
   }
 }
