@@ -4,10 +4,11 @@ SWIFT    ?= swift
 PREFIX   ?= /usr/local
 PACKAGES  = libelf-dev libpcap-dev libmd-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
+SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test build plugins install uninstall deps lint format tsan asan clean
+.PHONY: run test build plugins install uninstall bench bench-check bench-update deps lint format tsan asan clean
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -50,6 +51,16 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/netisr
 	rm -rf $(DESTDIR)$(PREFIX)/lib/netisr $(DESTDIR)$(PREFIX)/include/netisr
 
+# Nanoseconds per packet on this machine, beside the original's design. It should have nothing else to do.
+bench: build
+	$(NETISR) bench
+
+# Instructions and allocations per packet, held to the thresholds in git; bench-update writes those anew.
+bench-check bench-update: PACKAGES += valgrind
+bench-check bench-update: deps
+	$(SWIFT) build -c release --package-path Benchmarks
+	Benchmarks/.build/release/Instructions $(@:bench-%=%) Benchmarks/thresholds.json
+
 # Debian's packages that the build needs, where they are missing.
 deps:
 	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
@@ -61,10 +72,10 @@ deps:
 	fi
 
 lint:
-	$(SWIFT) format lint --strict --recursive --configuration .swift-format Package.swift Sources Plugins Tests
+	$(SWIFT) format lint --strict --recursive --configuration .swift-format $(SOURCES)
 
 format:
-	$(SWIFT) format --in-place --recursive --configuration .swift-format Package.swift Sources Plugins Tests
+	$(SWIFT) format --in-place --recursive --configuration .swift-format $(SOURCES)
 
 # The sanitizer tells instrumented images apart only for the first 1,024 that are ever loaded, and the tests load more:
 # so it looks at all, and what others' libraries do is suppressed.
@@ -80,5 +91,5 @@ asan: deps
 	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
 
 clean:
-	rm -rf .build .build-static .build-tsan .build-asan
+	rm -rf .build .build-static .build-tsan .build-asan Benchmarks/.build
 	rm -f plugins.d/*.so

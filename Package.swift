@@ -39,6 +39,8 @@ func plugin(_ folder: String) -> Target {
 let package = Package(
   name: "netisr",
   products: [
+    // The engine, for programs of one's own: the benchmarks are one.
+    .library(name: "NetISR", targets: ["NetISR", "CNetISR"]),
     .library(name: "ether", type: .dynamic, targets: ["EtherPlugin"]),
     .library(name: "ip", type: .dynamic, targets: ["IPPlugin"]),
     .library(name: "ip6", type: .dynamic, targets: ["IP6Plugin"]),

@@ -21,7 +21,8 @@ struct Comparison {
 }
 
 extension Rig {
-  /// Takes samples of each side until every side has `rounds` of the same regime, or after four times as many.
+  /// Takes samples of each side until every side has `rounds` of the same regime, or after four times as many, at least
+  /// 20.
   ///
   /// - Parameter sides: each takes one sample and returns ns per packet, or nil when a packet was refused.
   func compare(rounds: Int, across: Bool, _ sides: [() -> Double?]) throws(BenchError) -> Comparison {
@@ -37,7 +38,7 @@ extension Rig {
     var discarded = 0
     func count(_ regime: Regime) -> Int { found[regime]?.map(\.samples.count).min() ?? 0 }
     var before = unsafe bench_probe_measure(probe)
-    for round in 0..<(4 * rounds) where max(count(.near), count(.far)) < rounds {
+    for round in 0..<max(20, 4 * rounds) where max(count(.near), count(.far)) < rounds {
       for side in Self.order(sides.count, round) {
         let sample = try Self.taken(sides[side]())
         let after = unsafe bench_probe_measure(probe)

@@ -108,9 +108,15 @@ import Testing
   }
 }
 
-/// What the handler saw. Each flow is handled by one thread at a time.
+/// What the handler saw.
 private enum Recorder {
-  nonisolated(unsafe) static var flows: [[Int]] = [[], []]
+  /// By flow. Each is handled by one thread at a time, and two threads may be at two of them: so no array, which
+  /// both would change.
+  nonisolated(unsafe) static let flows: UnsafeMutablePointer<[Int]> = {
+    let flows = UnsafeMutablePointer<[Int]>.allocate(capacity: 2)
+    flows.initialize(repeating: [], count: 2)
+    return flows
+  }()
   nonisolated(unsafe) static var order: [Int] = []
   /// Done once, in the first packet's handler.
   nonisolated(unsafe) static var nested: (() -> Void)?
@@ -119,7 +125,7 @@ private enum Recorder {
 }
 
 private func setUp(dispatch: Int32, policy: Int32 = NETISR_POLICY_FLOW, limit: UInt32 = 256) throws {
-  Recorder.flows = [[], []]
+  for flow in 0..<2 { Recorder.flows[flow] = [] }
   Recorder.order = []
   Recorder.nested = nil
   Recorder.isAlone = limit <= 256
@@ -138,9 +144,9 @@ private func register(
     Recorder.flows[Int(m.pointee.m_pkthdr.flowid) % 2].append(number)
     if Recorder.isAlone { Recorder.order.append(number) }
     m_freem(m)
-    let nested = Recorder.nested
+    guard let nested = Recorder.nested else { return }
     Recorder.nested = nil
-    nested?()
+    nested()
   }
   if policy == NETISR_POLICY_CPU {
     handler.nh_m2cpuid = { m, _, cpu in

@@ -1,0 +1,14 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let package = Package(
+  name: "Benchmarks",
+  dependencies: [.package(name: "netisr", path: "..")],
+  targets: [
+    .executableTarget(
+      name: "Instructions", dependencies: [.product(name: "NetISR", package: "netisr")],
+      swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error)],
+      // Debian 12's valgrind gives up on DWARF 5.
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--strip-debug"])])
+  ]
+)
