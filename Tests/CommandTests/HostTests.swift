@@ -85,7 +85,7 @@ import Testing
         for (line, reason) in [
           ("get net.isr.dispach", "did you mean 'net.isr.dispatch'?"), ("set net.isr.dispatch=sideways", "sideways"),
           ("set net.isr.dispatch=default", "expected direct, hybrid or deferred"),
-          ("set net.isr.maxthreads=9", "can't be changed"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
+          ("set net.isr.bindthreads=1", "can't be changed"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
           ("set net.isr.proto.ether.policy=cpu", "can't be changed"),
         ] {
           let result = try host.ask(line)

@@ -49,8 +49,16 @@ extension Host {
           }
         }),
       Setting(
-        name: "net.isr.maxthreads", value: "\(configuration.maxThreads)",
-        access: .readOnly("the number of workers is fixed when the host starts (netisr run --threads N)")),
+        name: "net.isr.maxthreads", value: "\(engine.maxThreads)",
+        access: .writable { [engine] text throws(ControlError) in
+          let limit = engine.configuration.cpuCount
+          let count = try Setting.number(text, for: "net.isr.maxthreads", in: -1...limit)
+          do throws(EngineError) {
+            try engine.setWorkerCount(count)
+          } catch {
+            throw ControlError(.badRequest, "net.isr.maxthreads: \(error)")
+          }
+        }),
       Setting(
         name: "net.isr.numthreads", value: "\(engine.workerCount)",
         access: .readOnly("it follows from net.isr.maxthreads")),

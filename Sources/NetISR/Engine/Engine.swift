@@ -50,6 +50,8 @@ public final class Engine: @unchecked Sendable {
     }
   }
 
+  /// Workstreams as asked for: -1 one per CPU, 0 one. (net.isr.maxthreads) [any thread]
+  public var maxThreads: Int { wantedCount.load(ordering: .relaxed) }
   /// What the engine was made with; the default queue limit is cut to the maximum.
   public let configuration: Configuration
   /// Workstreams, and with worker threads as many threads. [any thread]
@@ -75,6 +77,7 @@ public final class Engine: @unchecked Sendable {
   let globalDispatch: Atomic<UInt32>
   let settling = Settling()
   let currentCount: Atomic<Int>
+  let wantedCount: Atomic<Int>
 
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()
@@ -91,6 +94,7 @@ public final class Engine: @unchecked Sendable {
     self.configuration = configuration
     let count = Self.workerCount(for: configuration.maxThreads, cpuCount: configuration.cpuCount)
     currentCount = Atomic(count)
+    wantedCount = Atomic(configuration.maxThreads)
     sets = [WorkerSet(count: count, isHeld: false)]
     gracePeriod = GracePeriod(threads: threads)
     mbufs = MbufPool(limit: configuration.mbufLimit)

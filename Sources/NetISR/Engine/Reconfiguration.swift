@@ -21,6 +21,7 @@ extension Engine {
       }
       let count = Self.workerCount(for: maxThreads, cpuCount: configuration.cpuCount)
       let old = workers
+      wantedCount.store(maxThreads, ordering: .relaxed)
       if count != old.count { replace(old, with: WorkerSet(count: count, isHeld: true)) }
     }
   }
