@@ -71,14 +71,18 @@ private struct Demux {
   let isBroadcast: Bool
 
   /// `bytes` are the first ones captured, enough for all headers if there are so many; the frame had `wireLength`.
+  @inline(__always)
   init(_ bytes: RawSpan, wireLength: Int) throws(DropReason) {
     guard let header = EtherHeader(bytes) else { throw .tooShort }
     destination = header.destination
     isMulticast = header.isMulticast
     isBroadcast = header.isBroadcast
 
-    let typeOrLength = try skipTags(bytes, from: header.typeOrLength)
-    guard let typeOrLength else { return }
+    var typeOrLength = header.typeOrLength
+    if EtherType.isTag(typeOrLength) {
+      guard let behind = try skipTags(bytes, from: typeOrLength) else { return }
+      typeOrLength = behind
+    }
     if typeOrLength >= EtherType.lowest {
       type = typeOrLength
     } else {

@@ -80,7 +80,7 @@ public final class CaptureInterface {
   private func receive(limit: Int) throws(CaptureError) -> Int {
     let taken: Int
     do {
-      taken = try Self.move(limit, from: &reader, to: &receiver)
+      taken = try Self.move(limit, from: &reader!, to: &receiver)
     } catch {
       reader = nil
       throw error
@@ -91,10 +91,10 @@ public final class CaptureInterface {
 
   /// The loop over frames: with all that changes in it held once.
   private static func move(
-    _ limit: Int, from reader: inout CaptureReader?, to receiver: inout FrameReceiver
+    _ limit: Int, from reader: inout CaptureReader, to receiver: inout FrameReceiver
   ) throws(CaptureError) -> Int {
     var taken = 0
-    while taken < limit, try reader?.next({ receiver.receive($0, $1) }) != nil { taken += 1 }
+    while taken < limit, try reader.next({ receiver.receive($0, $1) }) != nil { taken &+= 1 }
     return taken
   }
 

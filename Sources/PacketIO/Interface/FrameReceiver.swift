@@ -9,8 +9,7 @@ import CNetISR
 struct FrameReceiver: ~Copyable {
   let linkType: LinkType
   private let interface: UnsafeMutablePointer<ifnet>
-  private let sink: any FrameSink
-  private var run = PacketRun()
+  private var run: PacketRun
   private(set) var statistics = InterfaceStatistics()
   /// Since the latest `nextPass`.
   private(set) var framesOfPass = 0
@@ -19,7 +18,7 @@ struct FrameReceiver: ~Copyable {
   init(linkType: LinkType, interface: UnsafeMutablePointer<ifnet>, sink: any FrameSink) {
     self.linkType = linkType
     unsafe self.interface = interface
-    self.sink = sink
+    run = PacketRun(sink: sink)
   }
 
   /// Takes a frame. Its packet waits for others of its protocol until `send`.
@@ -43,11 +42,11 @@ struct FrameReceiver: ~Copyable {
       return
     }
     statistics.countEntered(delivery.proto)
-    unsafe run.add(packet, proto: delivery.proto, sink: sink)
+    unsafe run.add(packet, proto: delivery.proto)
   }
 
   /// Sends what waits.
-  mutating func send() { run.send(to: sink) }
+  mutating func send() { run.send() }
 
   /// The file ended.
   mutating func countPass() { statistics.passes += 1 }

@@ -12,10 +12,12 @@ struct PacketRun: ~Copyable {
   static let capacity = 64
 
   private let packets: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
+  private let sink: any FrameSink
   private var count = 0
   private var proto: UInt32 = 0
 
-  init() {
+  init(sink: any FrameSink) {
+    self.sink = sink
     unsafe packets = .allocate(capacity: Self.capacity)
     unsafe packets.initialize(repeating: nil, count: Self.capacity)
   }
@@ -28,15 +30,16 @@ struct PacketRun: ~Copyable {
 
   /// Takes a packet over, as the last one.
   @inline(__always)
-  mutating func add(_ packet: UnsafeMutablePointer<mbuf>, proto: UInt32, sink: any FrameSink) {
-    if count == Self.capacity || proto != self.proto { send(to: sink) }
+  mutating func add(_ packet: UnsafeMutablePointer<mbuf>, proto: UInt32) {
+    if count == Self.capacity || proto != self.proto { send() }
     self.proto = proto
     unsafe packets[count] = packet
     count &+= 1
   }
 
   /// Hands all over.
-  mutating func send(to sink: any FrameSink) {
+  @inline(never)
+  mutating func send() {
     guard count > 0 else { return }
     let run = unsafe UnsafeMutableBufferPointer(start: packets, count: count)
     count = 0
