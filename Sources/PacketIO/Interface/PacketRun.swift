@@ -8,7 +8,7 @@ import CNetISR
 /// Order is that of single packets: a packet of another protocol sends what came before it first.
 @safe
 struct PacketRun: ~Copyable {
-  /// 64 frames of 500 bytes, just copied, are still in the first-level cache when they are handled.
+  /// 64 frames of 500 bytes are 32 KB: few enough that they are still in the caches when they are handled.
   static let capacity = 64
 
   private let packets: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
