@@ -6,17 +6,27 @@ import NetISRPlugin
 /// tag goes into the packet header, as on FreeBSD. What no protocol takes is counted and dropped.
 func etherInput(_ frame: consuming Packet) {
   unsafe counters.total.add()
+  // Most frames: a type right behind the addresses.
+  if let plain = Demux(plainOf: frame) { return handOn(frame, plain) }
   // Enough for the header, all tags and SNAP; a shorter frame shows what it has.
   let wanted = EtherHeader.size &+ Tag.limit &* Tag.size &+ SNAP.size
   let reach = frame.count < wanted ? frame.count : wanted
-  guard var packet = frame.contiguous(reach) else { return DropReason.noMemory.count() }
+  guard let packet = frame.contiguous(reach) else { return DropReason.noMemory.count() }
 
   let demux: Demux
   do throws(DropReason) {
-    demux = try Demux(packet.bytes, wireLength: packet.wireCount)
+    demux = try Demux(of: packet)
   } catch {
     return error.count()
   }
+  handOn(packet, demux)
+}
+
+/// Takes the link headers off, and gives the payload to its protocol. Inlined, so that what a plain frame can't have
+/// costs it nothing.
+@inline(__always)
+private func handOn(_ frame: consuming Packet, _ demux: Demux) {
+  var packet = frame
   // A tag that the interface has taken off is outside of all that are left.
   if packet.vlanTag == nil, let tag = demux.outerTag { packet.vlanTag = tag }
   if packet.vlanTag != nil { unsafe counters.vlan.add() }
@@ -70,8 +80,21 @@ private struct Demux {
   let isMulticast: Bool
   let isBroadcast: Bool
 
-  /// `bytes` are the first ones captured, enough for all headers if there are so many; the frame had `wireLength`.
-  init(_ bytes: RawSpan, wireLength: Int) throws(DropReason) {
+  /// A frame that is nothing out of the ordinary; nil for all others, and when its header is in pieces.
+  @inline(__always)
+  init?(plainOf frame: borrowing Packet) {
+    guard let header = EtherHeader(frame.bytes) else { return nil }
+    let type = header.typeOrLength
+    guard type >= EtherType.lowest, !EtherType.isTag(type) else { return nil }
+    self.type = type
+    destination = header.destination
+    isMulticast = header.isMulticast
+    isBroadcast = header.isBroadcast
+  }
+
+  /// The first bytes of the frame are in one piece, enough for all headers if there are so many.
+  init(of frame: borrowing Packet) throws(DropReason) {
+    let bytes = frame.bytes
     guard let header = EtherHeader(bytes) else { throw .tooShort }
     destination = header.destination
     isMulticast = header.isMulticast
@@ -82,7 +105,7 @@ private struct Demux {
     if typeOrLength >= EtherType.lowest {
       type = typeOrLength
     } else {
-      try enterLLC(bytes, length: typeOrLength, wireLength: wireLength)
+      try enterLLC(bytes, length: typeOrLength, wireLength: frame.wireCount)
     }
   }
 
@@ -123,6 +146,7 @@ private struct Demux {
 
   /// The packet flags that tell to whom the frame was sent. What an interface that only listens sees is never for
   /// somebody else.
+  @inline(__always)
   func flags(at interface: Interface?) -> UInt32 {
     if isBroadcast { return M_BCAST }
     if isMulticast { return M_MCAST }

@@ -19,7 +19,17 @@ struct IPHeader {
   let destination: UInt32
 
   /// Nil when the packet is shorter than the fixed part.
+  @inline(__always)
   init?(of packet: borrowing Packet) {
+    if packet.contiguousCount >= Self.size {
+      let bytes = packet.bytes
+      first = bytes.u32(0)
+      second = bytes.u32(4)
+      third = bytes.u32(8)
+      source = bytes.u32(12)
+      destination = bytes.u32(16)
+      return
+    }
     guard packet.count >= Self.size, let first = packet.word(at: 0), let second = packet.word(at: 4),
       let third = packet.word(at: 8), let source = packet.word(at: 12), let destination = packet.word(at: 16)
     else { return nil }
@@ -28,6 +38,17 @@ struct IPHeader {
     self.third = third
     self.source = source
     self.destination = destination
+  }
+
+  /// The sum over the fixed part, from which the sum over the header goes on with the options.
+  var sum: InternetChecksum {
+    var sum = InternetChecksum()
+    sum.add(first)
+    sum.add(second)
+    sum.add(third)
+    sum.add(source)
+    sum.add(destination)
+    return sum
   }
 
   var version: UInt32 { first >> 28 }

@@ -41,8 +41,10 @@ private func checkedHeader(of packet: borrowing Packet) throws(DropReason) -> IP
   guard header.length >= IPHeader.size, header.length <= packet.wireCount else { throw .badHeaderLength }
   guard header.length <= packet.count else { throw .tooShort }
   if !packet.isHeaderChecksumVerified {
-    var checksum = InternetChecksum()
-    packet.add(from: 0, count: header.length, to: &checksum)
+    var checksum = header.sum
+    if header.length > IPHeader.size {
+      packet.add(from: IPHeader.size, count: header.length &- IPHeader.size, to: &checksum)
+    }
     guard checksum.value == 0 else { throw .badChecksum }
   }
   guard header.totalLength >= header.length, header.totalLength <= packet.wireCount else { throw .badLength }

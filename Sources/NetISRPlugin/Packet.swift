@@ -121,7 +121,14 @@ public struct Packet: ~Copyable {
   @inlinable
   public mutating func removeFirst(_ count: Int) {
     let removed = Swift.min(count, self.count)
-    unsafe m_adj(head, Int32(truncatingIfNeeded: removed))
+    if removed >= 0, removed <= contiguousCount {
+      // What m_adj() does when the first piece has all of it: link headers, mostly.
+      unsafe head.pointee.m_data += removed
+      unsafe head.pointee.m_len &-= Int32(truncatingIfNeeded: removed)
+      unsafe head.pointee.m_pkthdr.len &-= Int32(truncatingIfNeeded: removed)
+    } else {
+      unsafe m_adj(head, Int32(truncatingIfNeeded: removed))
+    }
     let wire = unsafe Int(head.pointee.m_pkthdr.wirelen)
     unsafe head.pointee.m_pkthdr.wirelen = UInt32(truncatingIfNeeded: Swift.max(wire &- removed, 0))
   }

@@ -32,6 +32,15 @@ enum Captures {
     return ethernet(from: a, to: b, type: 0x0800) + header + message
   }
 
+  /// Eight bytes of a UDP datagram of station `source`, from byte `offset` on.
+  static func fragment(_ source: UInt8, id: UInt16, at offset: Int, isLast: Bool) -> [UInt8] {
+    let place = UInt16(offset / 8) | (isLast ? 0 : 0x2000)
+    let header = withChecksum(
+      [0x45, 0, 0, 28, UInt8(id >> 8), UInt8(id & 0xff), UInt8(place >> 8), UInt8(place & 0xff), 64, 17, 0, 0]
+        + [192, 0, 2, source, 192, 0, 2, 200], at: 10)
+    return ethernet(from: source, to: 200, type: 0x0800) + header + [UInt8](repeating: source, count: 8)
+  }
+
   private static func station(_ number: UInt8) -> [UInt8] { [2, 0, 0, 0, 0, number] }
 
   private static func ethernet(from: UInt8, to: UInt8?, type: UInt16) -> [UInt8] {

@@ -20,7 +20,7 @@ import Testing
           [
             "captures": .array(
               .object(["file": .string, "linktype": .string, "packets": .number, "bytes": .number])),
-            "elapsed_ns": .number, "packets_per_second": .number,
+            "elapsed_ns": .number, "packets_per_second": .number, "ns_per_packet": .number,
           ], uniquingKeysWith: { $1 }))
       let captures = try #require(report["captures"] as? [[String: Any]])
       #expect(captures.count == 1)
@@ -93,6 +93,66 @@ import Testing
     }
   }
 
+  /// Queues of three packets are shorter than a burst: the reader waits at each fourth packet, and still loses none.
+  @Test(arguments: ["hybrid", "deferred"], ["1", "2"])
+  func queuesShorterThanABurstNeverOverflow(dispatch: String, threads: String) throws {
+    try Workbench.with(plugins: ["ether"]) { bench in
+      let plugin = bench.path + "/short.so"
+      try CPlugin.compile(
+        """
+        #include <CNetISR.h>
+        NETISR_PLUGIN("short", NETISR_ARP, 1, 1);
+        static counter_t total;
+        static void input(struct mbuf *m)
+        {
+          counter_add(total, 1);
+          m_freem(m);
+        }
+        int netisr_plugin_register(struct netisr_handler *nhp)
+        {
+          nhp->nh_name = "short";
+          nhp->nh_handler = input;
+          nhp->nh_proto = NETISR_ARP;
+          nhp->nh_qlimit = 3;
+          nhp->nh_policy = NETISR_POLICY_SOURCE;
+          return (counter_define("short.total", &total));
+        }
+        """, to: plugin)
+      try bench.drop(plugin, as: "short.so")
+      let frames = (0..<3000).map { _ in Captures.arp(1) }
+      let file = try bench.write(Captures.pcap(frames), as: "many.pcap")
+      let report = try Command.run(
+        ["replay", "--plugins", bench.plugins, "--dispatch", dispatch, "--threads", threads, "--json", file]
+      ).object()
+      let counters = try #require(report["counters"] as? [String: [String: Int]])
+      #expect(counters["short"]?["total"] == 3000)
+      #expect((report["conservation"] as? [String: Any])?["dropped"] as? [String: Int] == [:])
+    }
+  }
+
+  /// Fragments of a thousand datagrams, interleaved over twenty flows: reassembled, all of them, in each dispatch mode.
+  @Test(arguments: ["direct", "hybrid", "deferred"], ["1", "2"])
+  func fragmentsNeverOverflow(dispatch: String, threads: String) throws {
+    try Workbench.with(plugins: ["ether", "ip"]) { bench in
+      var frames: [[UInt8]] = []
+      for round in 0..<50 {
+        for piece in 0..<4 {
+          for flow in 0..<20 {
+            frames.append(
+              Captures.fragment(UInt8(flow + 1), id: UInt16(round), at: piece * 8, isLast: piece == 3))
+          }
+        }
+      }
+      let file = try bench.write(Captures.pcap(frames), as: "fragments.pcap")
+      let report = try Command.run(
+        ["replay", "--plugins", bench.plugins, "--dispatch", dispatch, "--threads", threads, "--json", file]
+      ).object()
+      let counters = try #require(report["counters"] as? [String: [String: Int]])
+      #expect(counters["ip"]?["fragments"] == 4000 && counters["ip"]?["reassembled"] == 1000)
+      #expect((report["conservation"] as? [String: Any])?["dropped"] as? [String: Int] == [:])
+    }
+  }
+
   @Test func tablesForPeople() throws {
     try Workbench.with(plugins: ["ether", "ip", "arp"]) { bench in
       let file = try bench.write(Self.ping, as: "ping.pcap")
@@ -104,6 +164,7 @@ import Testing
         #expect(result.output.contains(title))
       }
       #expect(result.output.contains("ip.total"))
+      #expect(result.output.contains("per second, ") && result.output.contains(" ns each"))
       #expect(!result.output.contains("\u{1B}"), "no colour where no terminal is")
     }
   }

@@ -144,6 +144,44 @@ import Testing
     }
   }
 
+  /// Packets of one protocol in a row come together, at most 64, never behind one that came later, and at the latest at
+  /// the end of a poll.
+  @Test func runsKeepOrder() throws {
+    var file = CaptureFile(linkType: 101)
+    let protocols: [UInt32] = [1, 1, 6, 1] + [UInt32](repeating: 6, count: 150) + [1]
+    for (index, proto) in protocols.enumerated() { file.frame([proto == 6 ? 0x60 : 0x45, UInt8(index)]) }
+    try withFile(file.bytes) { path in
+      try withInterface { ifp in
+        let sink = KeepingSink()
+        let interface = CaptureInterface(
+          CaptureSpec(path: path), reader: try CaptureReader(path: path), interface: ifp, sink: sink)
+        #expect(try interface.poll(now: 0, limit: 104) == .more)
+        #expect(sink.runs == [2, 1, 1, 64, 36])
+        #expect(try interface.poll(now: 0, limit: 100) == .ended)
+        #expect(sink.runs == [2, 1, 1, 64, 36, 50, 1])
+        #expect(sink.packets.map(\.proto) == protocols)
+        #expect(sink.packets.map { $0.bytes[1] } == protocols.indices.map { UInt8($0) })
+      }
+    }
+  }
+
+  /// Each way of storing a packet, and its edges: inside of the mbuf, in one cluster, in a chain; with a prefix, too.
+  @Test(arguments: [(1, 0), (100, 8)] as [(UInt32, Int)]) func sizes(linkType: UInt32, prefix: Int) throws {
+    var file = CaptureFile(linkType: linkType)
+    let sizes = [0, 1, Int(MLEN) - 1, Int(MLEN), Int(MLEN) + 1, 2047, 2048, 2049, 2048 * 2 + 1]
+    for size in sizes { file.frame((0..<max(size - prefix, 0)).map { UInt8(truncatingIfNeeded: $0 &* 3) }) }
+    try withFile(file.bytes) { path in
+      let packets = try run(CaptureSpec(path: path)).sink.packets
+      for (packet, size) in zip(packets, sizes) {
+        let body = (0..<max(size - prefix, 0)).map { UInt8(truncatingIfNeeded: $0 &* 3) }
+        #expect(Array(packet.bytes.dropFirst(prefix)) == body && packet.bytes.count == prefix + body.count)
+        #expect(packet.length == Int32(packet.bytes.count) && packet.wireLength == UInt32(packet.bytes.count))
+        #expect(packet.mbufs == (packet.bytes.count <= 2048 ? 1 : (packet.bytes.count + 2047) / 2048))
+      }
+      #expect(packets.count == sizes.count)
+    }
+  }
+
   @Test func traits() {
     #expect(InterfaceTraits(.linuxSLL2).type == UInt32(IFT_ETHER))
     #expect(InterfaceTraits(.erf).type == UInt32(IFT_ATM))

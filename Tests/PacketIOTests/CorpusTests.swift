@@ -4,7 +4,7 @@ import Testing
 @testable import PacketIO
 
 /// Captures of others, with what TShark and tcpdump read in them: the folder NETISR_CAPTURES, or ../shared/captures.
-private let corpus: URL? = {
+let corpus: URL? = {
   let environment = ProcessInfo.processInfo.environment["NETISR_CAPTURES"].map { URL(fileURLWithPath: $0) }
   let repository = samples.deletingLastPathComponent()
   let places = ["../shared/captures", "../../shared/captures"].map { repository.appendingPathComponent($0) }

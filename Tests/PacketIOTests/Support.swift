@@ -23,7 +23,7 @@ func decode(_ bytes: [UInt8], as linkType: LinkType, wireLength: Int? = nil) -> 
   }
 }
 
-/// A sink that keeps a copy of every packet, and frees it.
+/// A sink that keeps a copy of every packet, and frees it, and knows in which runs they came.
 final class KeepingSink: FrameSink {
   struct Packet: Equatable {
     var proto: UInt32
@@ -37,8 +37,14 @@ final class KeepingSink: FrameSink {
   }
 
   var packets: [Packet] = []
+  var runs: [Int] = []
 
-  func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
+  func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+    runs.append(packets.count)
+    for packet in packets { keep(packet!, proto) }
+  }
+
+  private func keep(_ packet: UnsafeMutablePointer<mbuf>, _ proto: UInt32) {
     var bytes: [UInt8] = []
     var mbufs = 0
     var next: UnsafeMutablePointer<mbuf>? = packet
@@ -141,5 +147,7 @@ func readAll(_ path: String) -> (linkType: LinkType?, frames: [CapturedFrame], b
 
 /// A sink that frees every packet.
 final class DiscardingSink: FrameSink {
-  func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) { m_freem(packet) }
+  func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+    for packet in packets { m_freem(packet) }
+  }
 }

@@ -159,9 +159,11 @@ enum LinkCaptures {
 
     init(_ harness: Harness) { self.harness = harness }
 
-    func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
-      if harness.engine.room < 8 { harness.drain() }
-      _ = netisr_dispatch_src(proto, source, packet)
+    func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+      for packet in packets {
+        if harness.engine.room < 8 { harness.drain() }
+        _ = netisr_dispatch_src(proto, source, packet)
+      }
     }
   }
 }

@@ -42,8 +42,8 @@ private let corpus: URL? = {
 
   /// Gives what a capture holds to the engine.
   final class Sink: FrameSink {
-    func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
-      _ = netisr_dispatch_src(proto, source, packet)
+    func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+      _ = netisr_dispatch_batch(proto, source, packets.baseAddress, UInt32(packets.count))
     }
   }
 

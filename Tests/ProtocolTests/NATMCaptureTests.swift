@@ -23,8 +23,8 @@ enum ReadCaptures {
   }
 
   private final class Dispatcher: FrameSink {
-    func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
-      netisr_dispatch_src(proto, source, packet)
+    func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+      netisr_dispatch_batch(proto, source, packets.baseAddress, UInt32(packets.count))
     }
   }
 

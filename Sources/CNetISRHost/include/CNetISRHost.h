@@ -12,8 +12,13 @@
 extern "C" {
 #endif
 
-/* The calling thread's record, or NULL before it was attached to an engine. */
-extern _Thread_local void *netisr_host_self;
+/*
+ * The calling thread's record, or NULL before it was attached to an engine.
+ * Every call of a plugin looks here.  The host is a program, not a library
+ * that is loaded later: so its place is known at start, and finding it is no
+ * call, for which registers would have to be saved.
+ */
+extern _Thread_local void *netisr_host_self __attribute__((tls_model("initial-exec")));
 
 static inline void *
 netisr_host_get_self(void)

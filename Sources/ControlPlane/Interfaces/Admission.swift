@@ -16,13 +16,20 @@ final class Admission: @unchecked Sendable {
     self.engine = engine
   }
 
-  /// Room for up to `limit` packets: 0 when there is none at the moment. What was granted is given back with `finish`.
+  /// Below this, a source waits until there is more room, as long as something is queued: the look at the queues would
+  /// cost more than the few packets that it lets through.
+  private static let least = 32
+
+  /// Room for up to `limit` packets: 0 when there is none, or little, at the moment. What was granted is given back with
+  /// `finish`.
   func take(upTo limit: Int) -> Int {
     lock.withLock {
       guard pauses == 0 else { return 0 }
       // Read twice: a packet that moves from one queue to another between two locks may be missed once.
       let room = min(engine.room, engine.room) - granted
       let grant = max(0, min(limit, room))
+      // Queues that are shorter than `least` are filled from empty.
+      guard grant >= min(limit, Self.least) || (granted == 0 && engine.isDrained) else { return 0 }
       granted += grant
       return grant
     }

@@ -7,8 +7,8 @@ import Synchronization
 ///
 /// Polled by one thread at a time, which is attached to the engine; the summary is for any thread.
 public final class CaptureFeed: @unchecked Sendable {
-  /// Packets that are sent between two looks at the queues.
-  static let burst = 64
+  /// The most packets that are sent between two looks at the queues, which lock each of them.
+  static let burst = 256
   /// Vnets are numbered from 0 to this, exclusively.
   private static let vnetLimit: UInt32 = 256
 

@@ -21,20 +21,35 @@ final class EngineSink: FrameSink {
     self.pair = pair
   }
 
-  func receive(proto: UInt32, source: UInt, packet: UnsafeMutablePointer<mbuf>) {
+  func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
+    var rest = unsafe packets
     if let settle {
-      let time = unsafe packet.pointee.m_pkthdr.rcv_tstmp
-      if max(time, origin) - min(time, origin) > Self.window {
-        settle()
-        origin = time
+      var index = 0
+      while index < rest.count {
+        // No packet of a sink's is NULL.
+        let time = unsafe rest[index]!.pointee.m_pkthdr.rcv_tstmp
+        if max(time, origin) - min(time, origin) > Self.window {
+          unsafe send(proto, source, UnsafeMutableBufferPointer(rebasing: rest[..<index]))
+          unsafe rest = UnsafeMutableBufferPointer(rebasing: rest[index...])
+          index = 0
+          settle()
+          origin = time
+        }
+        index += 1
       }
     }
+    unsafe send(proto, source, rest)
+  }
+
+  private func send(
+    _ proto: UInt32, _ source: UInt, _ packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>
+  ) {
+    guard !packets.isEmpty else { return }
+    // Consumed on every path; a drop is counted by the pair, or by the engine.
     if let pair, proto == UInt32(NETISR_ETHER) {
-      // Consumed on every path; a drop is counted by the pair.
-      unsafe _ = if_transmit(pair.ends.a, packet)
-      return
+      for index in packets.indices { unsafe _ = if_transmit(pair.ends.a, packets[index]) }
+    } else {
+      unsafe _ = netisr_dispatch_batch(proto, source, packets.baseAddress, UInt32(packets.count))
     }
-    // Consumed on every path; a drop is counted by the engine.
-    unsafe _ = netisr_dispatch_src(proto, source, packet)
   }
 }

@@ -29,14 +29,22 @@ public struct ReplayReport: Encodable, Sendable {
 
   /// Frames read in a second, on average.
   public var packetsPerSecond: Double {
-    let packets = captures.reduce(0) { $0 + $1.packets }
-    return elapsed == 0 ? 0 : Double(packets) * 1e9 / Double(elapsed)
+    elapsed == 0 ? 0 : Double(packets) * 1e9 / Double(elapsed)
   }
+
+  /// What a frame took, in nanoseconds, on average: from its reading until all was handled. 0 without frames.
+  public var nanosecondsPerPacket: Double {
+    packets == 0 ? 0 : Double(elapsed) / Double(packets)
+  }
+
+  /// Frames read, of all captures.
+  public var packets: UInt64 { captures.reduce(0) { $0 + $1.packets } }
 
   enum CodingKeys: String, CodingKey {
     case captures
     case elapsed = "elapsed_ns"
     case packetsPerSecond = "packets_per_second"
+    case nanosecondsPerPacket = "ns_per_packet"
     case leaked = "leaked_mbufs"
   }
 
@@ -47,6 +55,7 @@ public struct ReplayReport: Encodable, Sendable {
     try container.encode(captures, forKey: .captures)
     try container.encode(elapsed, forKey: .elapsed)
     try container.encode(packetsPerSecond, forKey: .packetsPerSecond)
+    try container.encode(nanosecondsPerPacket, forKey: .nanosecondsPerPacket)
     try container.encode(leaked, forKey: .leaked)
   }
 }

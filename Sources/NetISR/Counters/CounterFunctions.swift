@@ -24,7 +24,19 @@ public func counter_define(_ name: UnsafePointer<CChar>!, _ counterp: UnsafeMuta
 /// Adds to the calling thread's copy; see counter.h. [any thread]
 @c @implementation
 public func counter_add(_ counter: counter_t, _ n: UInt64) {
-  guard counter < UInt32(CounterRegistry.capacity), let context = unsafe ThreadContext.current else { return }
+  // Every handler calls this several times per packet: what is rare is out of its way, so that it saves no registers.
+  guard let context = unsafe netisr_host_context() else { return addAttaching(counter, n) }
+  unsafe add(n, to: counter, of: context)
+}
+
+@inline(never)
+private func addAttaching(_ counter: counter_t, _ n: UInt64) {
+  if let context = unsafe ThreadContext.current { unsafe add(n, to: counter, of: context) }
+}
+
+@inline(__always)
+private func add(_ n: UInt64, to counter: counter_t, of context: UnsafeMutablePointer<ThreadContext>) {
+  guard counter < UInt32(CounterRegistry.capacity) else { return }
   // In bounds: `capacity` words. The only writer is this thread, so that load and store need not be one.
   // Relaxed: read by `CounterRegistry.value`, as a number that stands for nothing else.
   let word = unsafe context.pointee.counters + Int(counter)

@@ -6,8 +6,9 @@ import CLibPcap
 
 // Safe: `handle` and `file` are private, valid from init to deinit, and nobody else has them.
 
-/// Reads the frames of one capture file, pcap or pcapng, of any byte order and time resolution (libpcap).
+/// Reads the frames of one capture file, pcap or pcapng, of any byte order and time resolution.
 ///
+/// libpcap opens it and judges its header. Where all is plain, `PlainRecords` reads the frames; libpcap reads all else.
 /// One thread at a time.
 @safe
 public struct CaptureReader: ~Copyable {
@@ -22,9 +23,18 @@ public struct CaptureReader: ~Copyable {
 
   private let handle: OpaquePointer
   private let file: UnsafeMutablePointer<FILE>
+  /// nil when libpcap reads all.
+  private var records: PlainRecords?
+  /// libpcap would go on behind what it found damaged.
+  private var damage: CaptureError?
 
   /// Opens the file and reads its header.
   public init(path: String) throws(CaptureError) {
+    try self.init(path: path, byLibpcapAlone: false)
+  }
+
+  /// - Parameter byLibpcapAlone: to compare the two ways of reading.
+  init(path: String, byLibpcapAlone: Bool) throws(CaptureError) {
     self.path = path
     // "e": not inherited over exec.
     guard let file = unsafe fopen(path, "re") else {
@@ -55,6 +65,7 @@ public struct CaptureReader: ~Copyable {
     self.fileSize = unsafe Self.size(of: file)
     unsafe self.handle = handle
     unsafe self.file = file
+    records = unsafe byLibpcapAlone ? nil : PlainRecords.of(handle, descriptor: fileno(file))
   }
 
   // pcap_close() closes the file, too.
@@ -64,15 +75,33 @@ public struct CaptureReader: ~Copyable {
   ///
   /// - Parameter body: gets the captured bytes, which live only during the call, and what the capture says of them.
   /// - Returns: what `body` returned, or nil at the end of the file.
-  /// - Throws: `CaptureError.Kind.damaged`.  Every later call throws the same or answers nil.
+  /// - Throws: `CaptureError.Kind.damaged`.  Every later call throws the same.
+  @inline(__always)
   public mutating func next<Result>(
     _ body: (RawSpan, CapturedFrame) -> Result
   ) throws(CaptureError) -> Result? {
+    if let record = unsafe records?.next() {
+      packets &+= 1
+      let frame = unsafe CapturedFrame(
+        number: packets, wireLength: Int(record.wireLength), timestamp: record.timestamp)
+      return body(unsafe record.bytes.bytes, frame)
+    }
+    return try nextByLibpcap(body)
+  }
+
+  private mutating func nextByLibpcap<Result>(
+    _ body: (RawSpan, CapturedFrame) -> Result
+  ) throws(CaptureError) -> Result? {
+    if let damage { throw damage }
+    if let offset = records?.offset, unsafe fseeko(file, off_t(offset), SEEK_SET) != 0 {
+      throw fail(unsafe String(cString: strerror(errno)))
+    }
     var header: UnsafeMutablePointer<pcap_pkthdr>?
     var data: UnsafePointer<UInt8>?
     switch unsafe pcap_next_ex(handle, &header, &data) {
     case 1:
       packets += 1
+      unsafe records?.move(to: Int(ftello(file)))
       // Answer 1 sets both; they stay valid until the next call with this handle, which `body` can't make.
       let record = unsafe header!.pointee
       let bytes = unsafe UnsafeRawBufferPointer(start: data, count: Int(record.caplen))
@@ -80,13 +109,23 @@ public struct CaptureReader: ~Copyable {
     case PCAP_ERROR_BREAK:
       return nil
     default:
-      throw CaptureError(
-        .damaged, path: path, packets: packets, reason: unsafe String(cString: pcap_geterr(handle)))
+      throw fail(unsafe String(cString: pcap_geterr(handle)))
     }
   }
 
-  /// How many bytes of the file were taken, read-ahead included, for a display of progress.
-  public var fileOffset: Int { max(unsafe ftell(file), 0) }
+  private mutating func fail(_ reason: String) -> CaptureError {
+    let error = CaptureError(.damaged, path: path, packets: packets, reason: reason)
+    damage = error
+    return error
+  }
+
+  /// How many bytes of the file were taken, for a display of progress; read-ahead included where libpcap reads.
+  public var fileOffset: Int {
+    switch records {
+    case .some(let records): records.offset
+    case nil: unsafe max(ftell(file), 0)
+    }
+  }
 
   private static func size(of file: UnsafeMutablePointer<FILE>) -> Int {
     var status = stat()

@@ -9,6 +9,13 @@ public struct CapturedFrame: Hashable, Sendable {
   /// Nanoseconds since the epoch; the largest value when the file's time is later than that.
   public var timestamp: UInt64
 
+  @inline(__always)
+  init(number: Int, wireLength: Int, timestamp: UInt64) {
+    self.number = number
+    self.wireLength = wireLength
+    self.timestamp = timestamp
+  }
+
   init(_ record: pcap_pkthdr, number: Int) {
     self.number = number
     wireLength = Int(record.len)

@@ -1,12 +1,9 @@
 import CNetISR
 
-// Safe: `interface` is a private pointer that the creator promises to keep valid as long as packets of it live.
-
 /// A capture file as a network interface: what was captured comes in as if it were received now.
 ///
 /// The interface only listens, and its time is the capture's own.  It belongs to the thread that polls it; `meter` may
 /// be read by others.
-@safe
 public final class CaptureInterface {
   /// What a poll came to.
   public enum Progress: Hashable, Sendable {
@@ -25,14 +22,10 @@ public final class CaptureInterface {
   /// The interface's statistics, for readers on any thread.
   public let meter = InterfaceMeter()
 
-  private let interface: UnsafeMutablePointer<ifnet>
-  private let sink: any FrameSink
   /// nil after the end, or after damage.
   private var reader: CaptureReader?
-  private var clock = CaptureClock()
   private var pacer: Pacer?
-  private var statistics = InterfaceStatistics()
-  private var framesOfPass = 0
+  private var receiver: FrameReceiver
 
   /// An interface that reads from `reader`, which must have been opened with the path of `spec`.
   ///
@@ -45,8 +38,7 @@ public final class CaptureInterface {
     self.spec = spec
     linkType = reader.linkType
     pacer = spec.packetsPerSecond.map { Pacer(perSecond: $0) }
-    unsafe self.interface = interface
-    self.sink = sink
+    receiver = unsafe FrameReceiver(linkType: reader.linkType, interface: interface, sink: sink)
     self.reader = consume reader
   }
 
@@ -55,17 +47,17 @@ public final class CaptureInterface {
   /// - Parameter now: nanoseconds of a steady clock, for the pace.
   /// - Throws: the capture is damaged; what came before was delivered, and the interface has ended.
   public func poll(now: UInt64, limit: Int) throws(CaptureError) -> Progress {
-    defer { meter.publish(statistics) }
+    defer {
+      receiver.send()
+      meter.publish(receiver.statistics)
+    }
     var left = limit
     while reader != nil {
       guard left > 0 else { return .more }
       if let wait = pacer?.wait(at: now) { return .wait(nanoseconds: wait) }
-      if try receiveFrame() {
-        left -= 1
-        pacer?.advance()
-      } else {
-        try endPass()
-      }
+      let taken = try receive(limit: pacer == nil ? left : 1)
+      left -= taken
+      if taken > 0 { pacer?.advance() }
     }
     return .ended
   }
@@ -75,8 +67,7 @@ public final class CaptureInterface {
   /// - Throws: the file can't be opened any more; the interface has ended.
   public func rewind() throws(CaptureError) {
     reader = nil
-    clock.nextPass()
-    framesOfPass = 0
+    receiver.nextPass()
     reader = try CaptureReader(path: spec.path)
   }
 
@@ -85,43 +76,32 @@ public final class CaptureInterface {
     (reader?.fileOffset ?? 0, reader?.fileSize ?? 0)
   }
 
-  /// Hands one frame over; false at the end of the file.
-  private func receiveFrame() throws(CaptureError) -> Bool {
+  /// Takes up to `limit` frames from the file, and answers how many. At its end it goes over to the next pass.
+  private func receive(limit: Int) throws(CaptureError) -> Int {
+    let taken: Int
     do {
-      guard try reader?.next({ receive($0, $1) }) != nil else { return false }
-      return true
+      taken = try Self.move(limit, from: &reader!, to: &receiver)
     } catch {
       reader = nil
       throw error
     }
+    if taken < limit { try endPass() }
+    return taken
   }
 
-  private func receive(_ frame: RawSpan, _ record: CapturedFrame) {
-    framesOfPass += 1
-    statistics.frames += 1
-    statistics.bytes += UInt64(frame.byteCount)
-    let time = clock.time(of: record.timestamp)
-    let delivery: Delivery
-    do {
-      delivery = try LinkDecoder.decode(frame, wireLength: record.wireLength, linkType: linkType)
-    } catch {
-      statistics.count(error)
-      return
-    }
-    guard
-      let packet = unsafe PacketBuilder.packet(delivery, of: frame, timestamp: time, interface: interface)
-    else {
-      statistics.noBuffers += 1
-      return
-    }
-    statistics.countEntered(delivery.proto)
-    unsafe sink.receive(proto: delivery.proto, source: 0, packet: packet)
+  /// The loop over frames: with all that changes in it held once.
+  private static func move(
+    _ limit: Int, from reader: inout CaptureReader, to receiver: inout FrameReceiver
+  ) throws(CaptureError) -> Int {
+    var taken = 0
+    while taken < limit, try reader.next({ receiver.receive($0, $1) }) != nil { taken &+= 1 }
+    return taken
   }
 
   /// At the end of the file: begins the next pass, or ends.  A pass without a frame ends every loop.
   private func endPass() throws(CaptureError) {
-    statistics.passes += 1
-    guard framesOfPass > 0, spec.passes == nil || statistics.passes < spec.passes! else {
+    receiver.countPass()
+    guard receiver.framesOfPass > 0, spec.passes == nil || receiver.statistics.passes < spec.passes! else {
       reader = nil
       return
     }

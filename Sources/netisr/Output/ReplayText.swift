@@ -17,8 +17,8 @@ enum ReplayText {
       let reasons = capture.unsupported.sorted { $0.key < $1.key }.map { "\($0.value) of \($0.key)" }
       text += "(\(capture.file): no protocol takes \(reasons.joined(separator: ", ")))\n"
     }
-    let packets = report.captures.reduce(0) { $0 + $1.packets }
-    text += "\(packets) packets in \(seconds(report.elapsed)) s, \(Int(report.packetsPerSecond)) per second\n\n"
+    text += "\(report.packets) packets in \(seconds(report.elapsed)) s, \(Int(report.packetsPerSecond)) per second, "
+    text += "\(Int(report.nanosecondsPerPacket.rounded())) ns each\n\n"
     text += StatisticsText.all(report.statistics, interfaces: false)
     if report.leaked == 0 { text += "No mbufs were held when all plugins were unloaded.\n" }
     return text
