@@ -73,6 +73,12 @@ import Testing
         ] {
           #expect(all.contains(line))
         }
+        // The number of workers changes under the traffic.
+        for count in [1, 0, 2, -1] {
+          #expect(try host.ask("set net.isr.maxthreads=\(count)").status == 0)
+          #expect(try host.ask("get net.isr.maxthreads").output == "net.isr.maxthreads: \(count)\n")
+        }
+        #expect(try host.ask("set net.isr.maxthreads=99999").status == 1)
         let before = try host.figure("counters", "icmp", "echo")
         #expect(try eventually { try host.figure("counters", "icmp", "echo") > before + 100 })
       }

@@ -8,6 +8,7 @@ struct SetCommand: ParsableCommand {
     discussion: """
       EXAMPLES
           netisr set net.isr.dispatch=deferred
+          netisr set net.isr.maxthreads=4
           netisr set net.isr.proto.ip.qlimit=1024
           netisr set net.isr.proto.ether.dispatch=default
           netisr set net.mbufs.limit=536870912
