@@ -74,20 +74,20 @@ extension Engine {
       return unsafe countKept(context, number)
     }
     let stream = unsafe record.pointee.streams + wsid
-    guard wsid == own, let turn = unsafe stream.pointee.tryEnter(UInt(bitPattern: context)) else {
+    guard wsid == own, let turn = unsafe stream.pointee.tryEnter(context) else {
       return unsafe enqueue(context, record, m, number, on: wsid)
     }
     let queue = unsafe record.pointee.queues + wsid
     // Queued, and the worker, awake, has not seen it yet.
     guard unsafe queue.pointee.isEmpty else {
-      unsafe stream.pointee.leave(turn)
+      unsafe stream.pointee.leave(turn, context)
       return unsafe enqueue(context, record, m, number, on: wsid)
     }
     // From here to the end this thread is the workstream's only executor.
     unsafe record.pointee.handler(m)
     unsafe queue.pointee.countHybrid(1)
     unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
-    unsafe stream.pointee.leave(turn)
+    unsafe stream.pointee.leave(turn, context)
     return 0
   }
 
@@ -120,7 +120,7 @@ extension Engine {
     _ m: UnsafeMutablePointer<mbuf>, _ number: Int, on wsid: Int
   ) -> Int32 {
     let queue = unsafe record.pointee.queues + wsid
-    guard unsafe queue.pointee.append(m, by: UInt(bitPattern: context)) else {
+    guard unsafe queue.pointee.append(m, by: context) else {
       unsafe queue.pointee.countDrops(1)
       return unsafe drop(context, m, number, .qlimit, ENOBUFS)
     }
@@ -146,7 +146,7 @@ extension Engine {
       unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
       return unsafe countKept(context, number)
     }
-    guard unsafe record.pointee.queues[wsid].append(m, by: UInt(bitPattern: context)) else { return EAGAIN }
+    guard unsafe record.pointee.queues[wsid].append(m, by: context) else { return EAGAIN }
     unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
     unsafe record.pointee.streams[wsid].signal()
     return 0

@@ -122,9 +122,8 @@ extension Engine {
   ) -> Int {
     let stream = unsafe record.pointee.streams + wsid
     let queue = unsafe record.pointee.queues + wsid
-    let sender = UInt(bitPattern: context)
-    if isHybrid, unsafe wsid == context.pointee.cpu, let turn = unsafe stream.pointee.tryEnter(sender) {
-      defer { unsafe stream.pointee.leave(turn) }
+    if isHybrid, unsafe wsid == context.pointee.cpu, let turn = unsafe stream.pointee.tryEnter(context) {
+      defer { unsafe stream.pointee.leave(turn, context) }
       if unsafe queue.pointee.isEmpty {
         unsafe handle(list, count, by: record)
         unsafe queue.pointee.countHybrid(count)
@@ -132,7 +131,7 @@ extension Engine {
         return count
       }
     }
-    let taken = unsafe queue.pointee.append(list, count: count, by: sender)
+    let taken = unsafe queue.pointee.append(list, count: count, by: context)
     unsafe stream.pointee.signal()
     if taken < count {
       unsafe queue.pointee.countDrops(count - taken)

@@ -11,8 +11,8 @@ import Synchronization
 /// written, so that the consumer sees a slot that was claimed and is not written yet, and never has to empty a slot.
 ///
 /// With a single sender no locked instruction is needed: the queue is its own (`owner`), and it moves `head` with plain stores between
-/// two plain stores to `busy`. When another sender comes, it takes the ownership away: membarrier(2) and
-/// a wait until `busy` is 0, after which all senders claim by compare and exchange. A sender that then finds itself
+/// two plain stores to a word of its own (`claiming`). When another sender comes, it takes the ownership away: membarrier(2) and
+/// a wait until that word is 0, after which all senders claim by compare and exchange. A sender that then finds itself
 /// alone for long becomes the owner again.
 ///
 /// Why: a linked list is a chain of dependent cache misses for the consumer, and its lock a pair of locked instructions for
@@ -39,8 +39,6 @@ struct PacketQueue: ~Copyable {
   private let head: Atomic<UInt>
   /// The sender, by its record's address, to whom the queue belongs; 0 for none.
   private let owner = Atomic<UInt>(0)
-  /// 1 while the owner is between its look at `owner` and its store to `head`.
-  private let busy = Atomic<UInt32>(0)
   private let changing = Atomic<UInt32>(0)
   /// What the owner last saw in `detached`.
   private let seenDetached: Atomic<UInt>
@@ -93,19 +91,23 @@ struct PacketQueue: ~Copyable {
 
   /// Queues one packet; false when the queue is full, and the packet is still the caller's.
   @inline(__always)
-  func append(_ m: UnsafeMutablePointer<mbuf>, by sender: UInt) -> Bool {
+  func append(_ m: UnsafeMutablePointer<mbuf>, by sender: UnsafeMutablePointer<ThreadContext>) -> Bool {
     var one: UnsafeMutablePointer<mbuf>? = unsafe m
     return unsafe append(&one, count: 1, by: sender) == 1
   }
 
   /// Queues packets in order, as many as fit: how many. The rest is still the caller's.
   @inline(__always)
-  func append(_ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, count: Int, by sender: UInt) -> Int {
-    if owner.load(ordering: .relaxed) == sender {
-      busy.store(1, ordering: .relaxed)
-      // Pairs with the membarrier in `disown`: either that sees `busy`, or this sees that the queue was taken away.
+  func append(
+    _ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, count: Int, by sender: UnsafeMutablePointer<ThreadContext>
+  ) -> Int {
+    let name = UInt(bitPattern: sender)
+    if owner.load(ordering: .relaxed) == name {
+      // A word of the sender's own: a sender that was stopped here, and is the owner no more, disturbs nobody.
+      unsafe sender.pointee.claiming.store(1, ordering: .relaxed)
+      // Pairs with the membarrier in `disown`: either that sees `claiming`, or this sees that the queue was taken away.
       netisr_host_compiler_barrier()
-      if owner.load(ordering: .relaxed) == sender {
+      if owner.load(ordering: .relaxed) == name {
         let position = head.load(ordering: .relaxed) & ~Self.exclusive
         let limit = bound.load(ordering: .relaxed)
         var length = position &- seenDetached.load(ordering: .relaxed)
@@ -123,17 +125,19 @@ struct PacketQueue: ~Copyable {
         unsafe write(packets, Int(taken), at: position)
         // Release: pairs with the acquire in `detach`; the slots were written before.
         head.store((position &+ taken) | Self.exclusive, ordering: .releasing)
-        busy.store(0, ordering: .releasing)
+        unsafe sender.pointee.claiming.store(0, ordering: .releasing)
         return Int(taken)
       }
-      busy.store(0, ordering: .releasing)
+      unsafe sender.pointee.claiming.store(0, ordering: .releasing)
     }
     return unsafe appendShared(packets, count: count, by: sender)
   }
 
   /// By compare and exchange, beside other senders.
   @inline(never)
-  private func appendShared(_ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, count: Int, by sender: UInt) -> Int {
+  private func appendShared(
+    _ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, count: Int, by sender: UnsafeMutablePointer<ThreadContext>
+  ) -> Int {
     while true {
       let position = head.load(ordering: .acquiring)
       if position & Self.exclusive != 0 {
@@ -152,7 +156,7 @@ struct PacketQueue: ~Copyable {
       else { continue }
       unsafe write(packets, Int(taken), at: position)
       raise(to: length &+ taken)
-      noteSender(sender)
+      noteSender(UInt(bitPattern: sender))
       return Int(taken)
     }
   }
@@ -208,13 +212,17 @@ struct PacketQueue: ~Copyable {
 
   /// Takes the queue away from its owner.
   private func disown() {
-    while !changing.weakCompareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { netisr_host_pause() }
+    var backoff = Backoff()
+    while !changing.weakCompareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { backoff.pause() }
     if head.load(ordering: .relaxed) & Self.exclusive != 0 {
-      owner.store(0, ordering: .sequentiallyConsistent)
+      let last = owner.exchange(0, ordering: .sequentiallyConsistent)
       netisr_host_barrier_everywhere()
-      // Acquire: pairs with the release in `append`; the owner's last store to `head` was before.
-      var backoff = Backoff()
-      while busy.load(ordering: .acquiring) != 0 { backoff.pause() }
+      // A record, which lives as long as the engine. Acquire: pairs with the release in `append`; the owner's last store to
+      // `head` was before.
+      if let record = unsafe UnsafeMutablePointer<ThreadContext>(bitPattern: last) {
+        var backoff = Backoff()
+        while unsafe record.pointee.claiming.load(ordering: .acquiring) != 0 { backoff.pause() }
+      }
       streak.store(0, ordering: .relaxed)
       head.bitwiseAnd(~Self.exclusive, ordering: .releasing)
     }

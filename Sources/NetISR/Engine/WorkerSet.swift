@@ -49,6 +49,8 @@ final class WorkerSet: @unchecked Sendable {
 
   /// Empty queues for a protocol.
   func makeRow(limit: Int) -> UnsafeMutablePointer<PacketQueue> {
+    // Senders' and workers' parts must lie on cache lines of their own.
+    precondition(MemoryLayout<PacketQueue>.stride == 3 * 128 && MemoryLayout<Workstream>.stride == 2 * 128)
     let row = unsafe allocate_aligned(PacketQueue.self, count: count)
     for wsid in 0..<count { unsafe (row + wsid).initialize(to: PacketQueue(limit: limit)) }
     return unsafe row

@@ -7,7 +7,7 @@ import Synchronization
 /// Its executor is the one thread that runs handlers for it: its worker, a sender that dispatches in the worker's
 /// place (hybrid dispatch), or a change that needs the queues for itself. Order within a workstream follows from there being
 /// one at most. Executors take turns by compare and exchange (`taken`), but for a sender that was the only one to
-/// dispatch for a while: it is preferred, and needs plain stores only (`dispatching`). Whoever takes `taken` first ends the
+/// dispatch for a while: it is preferred, and needs plain stores only, to a word of its own. Whoever takes `taken` first ends the
 /// preference: membarrier(2), then a wait for that sender's handler.
 ///
 /// Sleeping is announced by the worker, which makes up for the sender's missing fence with membarrier(2) too: a sender
@@ -32,8 +32,6 @@ struct Workstream: ~Copyable {
 
   /// The preferred sender, by its record's address; 0 for none.
   private let preferred = Atomic<UInt>(0)
-  /// 1 while the preferred sender is the executor.
-  private let dispatching = Atomic<UInt32>(0)
   private let streak = Atomic<UInt32>(0)
   private let lastSender = Atomic<UInt>(0)
   private let padding2 = InlineArray<13, UInt64>(repeating: 0)
@@ -53,17 +51,19 @@ struct Workstream: ~Copyable {
 
   /// Makes a sender the executor, if there is none and the worker was not woken: then it could overtake.
   @inline(__always)
-  func tryEnter(_ sender: UInt) -> Turn? {
+  func tryEnter(_ sender: UnsafeMutablePointer<ThreadContext>) -> Turn? {
     guard sleep.load(ordering: .relaxed) != Self.signalled else { return nil }
-    guard preferred.load(ordering: .relaxed) == sender else { return tryTake(sender) }
+    let name = UInt(bitPattern: sender)
+    guard preferred.load(ordering: .relaxed) == name else { return tryTake(name) }
     // A handler that it runs already dispatches.
-    guard dispatching.load(ordering: .relaxed) == 0 else { return nil }
-    dispatching.store(1, ordering: .relaxed)
+    guard unsafe sender.pointee.dispatching.load(ordering: .relaxed) == 0 else { return nil }
+    // A word of the sender's own: a sender that was stopped here, and is preferred no more, disturbs nobody.
+    unsafe sender.pointee.dispatching.store(1, ordering: .relaxed)
     // Pairs with the membarrier in `endPreference`: either that sees this, or this sees what was stored before it.
     netisr_host_compiler_barrier()
     // Acquire: pairs with the release in `leave`.
-    if preferred.load(ordering: .relaxed) == sender, taken.load(ordering: .acquiring) == 0 { return .preferred }
-    dispatching.store(0, ordering: .releasing)
+    if preferred.load(ordering: .relaxed) == name, taken.load(ordering: .acquiring) == 0 { return .preferred }
+    unsafe sender.pointee.dispatching.store(0, ordering: .releasing)
     return nil
   }
 
@@ -82,10 +82,10 @@ struct Workstream: ~Copyable {
 
   /// Ends a sender's turn.
   @inline(__always)
-  func leave(_ turn: Turn) {
+  func leave(_ turn: Turn, _ sender: UnsafeMutablePointer<ThreadContext>) {
     switch turn {
     // Release: pairs with the acquire in `endPreference`.
-    case .preferred: dispatching.store(0, ordering: .releasing)
+    case .preferred: unsafe sender.pointee.dispatching.store(0, ordering: .releasing)
     case .taken: leave()
     }
   }
@@ -125,17 +125,27 @@ struct Workstream: ~Copyable {
   /// By who holds `taken`: returns when the preferred sender is outside, and preferred no more.
   private func endPreference() {
     guard preferred.load(ordering: .relaxed) != 0 else { return }
-    preferred.store(0, ordering: .sequentiallyConsistent)
+    let last = preferred.exchange(0, ordering: .sequentiallyConsistent)
     netisr_host_barrier_everywhere()
-    var backoff = Backoff()
-    while dispatching.load(ordering: .acquiring) != 0 { backoff.pause() }
+    // A record, which lives as long as the engine; its thread dispatches for no other workstream.
+    if let record = unsafe UnsafeMutablePointer<ThreadContext>(bitPattern: last) {
+      var backoff = Backoff()
+      while unsafe record.pointee.dispatching.load(ordering: .acquiring) != 0 { backoff.pause() }
+    }
     streak.store(0, ordering: .relaxed)
   }
 
   /// Whether nobody runs handlers, nor was the worker woken to do so.
   var isIdle: Bool {
-    taken.load(ordering: .acquiring) == 0 && dispatching.load(ordering: .acquiring) == 0
+    taken.load(ordering: .acquiring) == 0 && !isDispatching
       && sleep.load(ordering: .acquiring) != Self.signalled
+  }
+
+  /// Whether the preferred sender is the executor.
+  private var isDispatching: Bool {
+    guard let record = unsafe UnsafeMutablePointer<ThreadContext>(bitPattern: preferred.load(ordering: .acquiring))
+    else { return false }
+    return unsafe record.pointee.dispatching.load(ordering: .acquiring) != 0
   }
 
   // MARK: Sleep

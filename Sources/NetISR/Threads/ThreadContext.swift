@@ -12,6 +12,13 @@ struct ThreadContext: ~Copyable {
   /// 0 outside of plugin code, otherwise the global epoch at which the thread entered. See `GracePeriod`.
   let epoch = Atomic<UInt64>(0)
 
+  /// 1 while the thread claims positions of a queue that is its own. Pairs with `PacketQueue.disown`.
+  let claiming = Atomic<UInt32>(0)
+
+  /// 1 while the thread, as the preferred sender, is the executor of its CPU's workstream. Pairs with
+  /// `Workstream.endPreference`.
+  let dispatching = Atomic<UInt32>(0)
+
   /// How many calls of plugin code are on this thread's stack.
   var depth = 0
 
