@@ -37,22 +37,32 @@ struct Vnets: ~Copyable {
 
   /// Enables or disables a protocol in a vnet.
   func set(_ number: Int, in vnet: Int, to on: Bool) {
+    setWord(number, in: vnet, to: on)
+    noteRestriction(of: number, !on || !(0..<Self.limit).allSatisfy { isEnabled(number, in: $0) })
+  }
+
+  /// Enables or disables a protocol in every vnet.
+  func setAll(_ number: Int, to on: Bool) {
+    for vnet in 0..<Self.limit { setWord(number, in: vnet, to: on) }
+    noteRestriction(of: number, !on)
+  }
+
+  private func setWord(_ number: Int, in vnet: Int, to on: Bool) {
     let bit: UInt32 = 1 << UInt32(number)
     if on {
       unsafe enabled[vnet].bitwiseOr(bit, ordering: .relaxed)
     } else {
       unsafe enabled[vnet].bitwiseAnd(~bit, ordering: .relaxed)
     }
-    if (0..<Self.limit).allSatisfy({ isEnabled(number, in: $0) }) {
-      restricted.bitwiseAnd(~bit, ordering: .relaxed)
-    } else {
-      restricted.bitwiseOr(bit, ordering: .relaxed)
-    }
   }
 
-  /// Enables or disables a protocol in every vnet.
-  func setAll(_ number: Int, to on: Bool) {
-    for vnet in 0..<Self.limit { set(number, in: vnet, to: on) }
+  private func noteRestriction(of number: Int, _ isRestricted: Bool) {
+    let bit: UInt32 = 1 << UInt32(number)
+    if isRestricted {
+      restricted.bitwiseOr(bit, ordering: .relaxed)
+    } else {
+      restricted.bitwiseAnd(~bit, ordering: .relaxed)
+    }
   }
 
   /// The vnets in which a protocol is enabled.
