@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 _Thread_local void *netisr_host_self;
+_Thread_local struct netisr_host_frame *netisr_host_frame;
 
 static int
 membarrier(int command)

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+#include "fault.h"
+#include "guard.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

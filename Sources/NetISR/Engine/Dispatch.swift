@@ -25,34 +25,38 @@ extension Engine {
     case queue
   }
 
-  /// `netisr_dispatch_src` and `netisr_queue_src`. Consumes `m`. 0 or an errno value.
+  /// The long way of `netisr_dispatch_src`: every condition is looked at. Consumes `m`. 0 or an errno value.
   ///
-  /// Out of line, so that the C function around it is small enough to call it without a closure in between.
+  /// Inside of a grace-period section; the number is 0 to `Protocols.count` - 1.
   @inline(never)
   func enter(
-    _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, proto: UInt32, source: UInt,
-    packet m: UnsafeMutablePointer<mbuf>
+    _ context: UnsafeMutablePointer<ThreadContext>, _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
-    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else { return unsafe reject(context, m) }
-    let number = Int(truncatingIfNeeded: proto)
-    unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
-    unsafe gracePeriod.enter(context)
-    defer { unsafe gracePeriod.leave(context) }
-    guard let record = unsafe protocols.entrance(number) else {
-      return unsafe drop(context, m, number, .noproto, EPROTONOSUPPORT)
-    }
-    guard unsafe vnets.admit(m, to: number) else { return unsafe drop(context, m, number, .vnet, ENOPROTOOPT) }
-    switch unsafe entry == .queue ? .deferred : effectiveDispatch(record, context) {
+    guard number != 0 else { return unsafe reject(context, m) }
+    guard let record = unsafe protocols.entrance(number) else { return unsafe refuse(context, m, number) }
+    guard unsafe vnets.admit(m, to: number) else { return unsafe refuse(context, m, number, .vnet, ENOPROTOOPT) }
+    switch unsafe effectiveDispatch(record, context) {
     case .direct:
       if settling.mayOvertake(number) { return unsafe settle(context, record, number, source, m) }
       return unsafe dispatchDirect(context, record, number, m)
     case .hybrid:
-      return unsafe dispatchHybrid(context, record, number, source, m)
+      return unsafe context.dispatchHybrid(record, number, source, m)
     case .deferred, .default:
-      guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
-      else { return unsafe countKept(context, number) }
-      return unsafe enqueue(context, record, m, number, on: wsid)
+      return unsafe context.dispatchDeferred(record, number, source, m)
     }
+  }
+
+  /// `netisr_queue_src`. Consumes `m`. 0 or an errno value.
+  func queue(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
+  ) -> Int32 {
+    guard proto > 0, proto < UInt32(NETISR_MAXPROT) else { return unsafe reject(context, m) }
+    let number = Int(truncatingIfNeeded: proto)
+    unsafe context.enterSection()
+    defer { unsafe context.leaveSection() }
+    guard let record = unsafe protocols.entrance(number) else { return unsafe refuse(context, m, number) }
+    guard unsafe vnets.admit(m, to: number) else { return unsafe refuse(context, m, number, .vnet, ENOPROTOOPT) }
+    return unsafe context.dispatchDeferred(record, number, source, m)
   }
 
   @inline(__always)
@@ -60,35 +64,8 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
     _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
-    unsafe context.pointee.traffic.pointee.add(1, to: .dispatched, of: number)
-    unsafe record.pointee.handler(m)
-    return 0
-  }
-
-  private func dispatchHybrid(
-    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
-    _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
-  ) -> Int32 {
-    let own = unsafe context.pointee.cpu
-    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: true, cpu: own) else {
-      return unsafe countKept(context, number)
-    }
-    let stream = unsafe record.pointee.streams + wsid
-    guard wsid == own, let turn = unsafe stream.pointee.tryEnter(context) else {
-      return unsafe enqueue(context, record, m, number, on: wsid)
-    }
-    let queue = unsafe record.pointee.queues + wsid
-    // Queued, and the worker, awake, has not seen it yet.
-    guard unsafe queue.pointee.isEmpty else {
-      unsafe stream.pointee.leave(turn, context)
-      return unsafe enqueue(context, record, m, number, on: wsid)
-    }
-    // From here to the end this thread is the workstream's only executor.
-    unsafe record.pointee.handler(m)
-    unsafe queue.pointee.countHybrid(1)
-    unsafe context.pointee.traffic.pointee.add(1, to: .handled, of: number)
-    unsafe stream.pointee.leave(turn, context)
-    return 0
+    unsafe context.pointee.traffic.add(1, to: .dispatched, of: number)
+    return unsafe netisr_host_call(record, m) == 1 ? 0 : directFault(context, number, record)
   }
 
   /// Direct dispatch while packets may be queued from before: behind those of its workstream, if there are any.
@@ -96,8 +73,10 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
     _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
-    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
-    else { return unsafe countKept(context, number) }
+    guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu) else {
+      unsafe context.pointee.traffic.add(1, to: .received, of: number)
+      return unsafe countKept(context, record, number)
+    }
     // Looking and queueing under one lock: otherwise the queue could drain between the two, another sender see it
     // empty and take the mark away, and this sender's next packet overtake this one.
     let result: Int32? = settling.lock.withLock {
@@ -106,26 +85,14 @@ extension Engine {
       let isBehind =
         unsafe settling.isMoving(number) || !record.pointee.queues[wsid].isEmpty
         || sets.contains { unsafe $0.streams != record.pointee.streams && $0.isBusy(number) }
-      if isBehind { return unsafe enqueue(context, record, m, number, on: wsid) }
-      settling.settle(number) { !sets.contains { $0.isBusy(number) } }
+      if isBehind {
+        unsafe context.pointee.traffic.add(1, to: .received, of: number)
+        return unsafe context.enqueue(record, m, number, on: wsid)
+      }
+      if settling.settle(number, { !sets.contains { $0.isBusy(number) } }) { refreshShortcut(number) }
       return nil
     }
     return unsafe result ?? dispatchDirect(context, record, number, m)
-  }
-
-  /// Queues a packet, or drops it when the queue is full.
-  @inline(__always)
-  func enqueue(
-    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
-    _ m: UnsafeMutablePointer<mbuf>, _ number: Int, on wsid: Int
-  ) -> Int32 {
-    let queue = unsafe record.pointee.queues + wsid
-    guard unsafe queue.pointee.append(m, by: context) else {
-      unsafe queue.pointee.countDrops(1)
-      return unsafe drop(context, m, number, .qlimit, ENOBUFS)
-    }
-    unsafe record.pointee.streams[wsid].signal()
-    return 0
   }
 
   /// Queues a packet, unless its queue is full: then EAGAIN, nothing is counted, and the packet is still the caller's.
@@ -133,21 +100,21 @@ extension Engine {
   public func offer(proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>) -> Int32 {
     guard let context = unsafe ThreadContext.current else { return EAGAIN }
     guard proto > 0, proto < UInt32(NETISR_MAXPROT) else {
-      return unsafe enter(.queue, context, proto: proto, source: source, packet: m)
+      return unsafe queue(context, proto, source, m)
     }
     let number = Int(proto)
-    unsafe gracePeriod.enter(context)
-    defer { unsafe gracePeriod.leave(context) }
+    unsafe context.enterSection()
+    defer { unsafe context.leaveSection() }
     guard let record = unsafe protocols.entrance(number), unsafe vnets.admit(m, to: number) else {
-      return unsafe enter(.queue, context, proto: proto, source: source, packet: m)
+      return unsafe queue(context, proto, source, m)
     }
     guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu)
     else {
-      unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
-      return unsafe countKept(context, number)
+      unsafe context.pointee.traffic.add(1, to: .received, of: number)
+      return unsafe countKept(context, record, number)
     }
     guard unsafe record.pointee.queues[wsid].append(m, by: context) else { return EAGAIN }
-    unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
+    unsafe context.pointee.traffic.add(1, to: .received, of: number)
     unsafe record.pointee.streams[wsid].signal()
     return 0
   }
@@ -156,15 +123,38 @@ extension Engine {
   @inline(never)
   func reject(_ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>) -> Int32 {
     // Number 0 is nobody's: its row takes what came under a wrong number.
-    unsafe context.pointee.traffic.pointee.add(1, to: .received, of: 0)
+    unsafe context.pointee.traffic.add(1, to: .received, of: 0)
     return unsafe drop(context, m, 0, .noproto, EINVAL)
   }
 
-  /// Counts a packet that a callback of its policy kept.
+  /// Counts a packet that a callback of its policy kept, or in which that faulted.
   @inline(never)
-  func countKept(_ context: UnsafeMutablePointer<ThreadContext>, _ number: Int) -> Int32 {
-    unsafe context.pointee.traffic.pointee.add(1, to: .dropped(.policy), of: number)
+  func countKept(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int
+  ) -> Int32 {
+    if netisr_host_fault_is_pending() != 0 { return unsafe contain(context, number, record) }
+    unsafe context.pointee.traffic.add(1, to: .dropped(.policy), of: number)
     return ENOBUFS
+  }
+
+  /// Drops a packet that has just come in, and that nobody serves.
+  @inline(never)
+  func refuse(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int
+  ) -> Int32 {
+    isQuarantined(number)
+      ? unsafe refuse(context, m, number, .fault, EPROTONOSUPPORT)
+      : unsafe refuse(context, m, number, .noproto, EPROTONOSUPPORT)
+  }
+
+  /// Drops a packet that has just come in.
+  @inline(never)
+  func refuse(
+    _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int,
+    _ reason: DropReason, _ error: Int32
+  ) -> Int32 {
+    unsafe context.pointee.traffic.add(1, to: .received, of: number)
+    return unsafe drop(context, m, number, reason, error)
   }
 
   /// The protocol's dispatch policy, or the global one; deferred where the stack is deep.
@@ -184,7 +174,7 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int,
     _ reason: DropReason, _ error: Int32
   ) -> Int32 {
-    unsafe context.pointee.traffic.pointee.add(1, to: .dropped(reason), of: number)
+    unsafe context.pointee.traffic.add(1, to: .dropped(reason), of: number)
     if let onDrop = unsafe onDrop { unsafe onDrop(m, reason) }
     unsafe m_freem(m)
     return error

@@ -1,4 +1,5 @@
 import CNetISR
+import CNetISRHost
 import Glibc
 
 // Batches: packets of one protocol and source, in order. One section, one look at the registration, and for each
@@ -19,87 +20,120 @@ extension Engine {
       return 0
     }
     let number = Int(proto)
-    unsafe gracePeriod.enter(context)
-    defer { unsafe gracePeriod.leave(context) }
-    let record = unsafe protocols.entrance(number)
+    unsafe context.enterSection()
+    defer { unsafe context.leaveSection() }
+    // Once for the batch: a record that is found here stays until the section ends.
+    let shortcut = unsafe context.pointee.table.shortcut(number)
     var taken = 0
     var rest = unsafe batch
-    // Packets that may go on lie at the front of `admitted`.
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: Self.chunk) { admitted in
-      let list = admitted.baseAddress!
-      while !rest.isEmpty {
-        let part = unsafe UnsafeBufferPointer(rebasing: rest.prefix(Self.chunk))
-        unsafe rest = UnsafeBufferPointer(rebasing: rest.dropFirst(Self.chunk))
-        var count = 0
-        for index in part.indices {
-          guard let m = unsafe part[index] else { continue }
-          unsafe context.pointee.traffic.pointee.add(1, to: .received, of: number)
-          if unsafe record == nil {
-            unsafe _ = drop(context, m, number, .noproto, EPROTONOSUPPORT)
-          } else if unsafe vnets.admit(m, to: number) {
-            unsafe list[count] = m
-            count += 1
-          } else {
-            unsafe _ = drop(context, m, number, .vnet, ENOPROTOOPT)
-          }
-        }
-        guard let record = unsafe record, count > 0 else { continue }
-        unsafe taken += deliver(entry, context, record, number, source, list, count)
+    while !rest.isEmpty {
+      let part = unsafe UnsafeBufferPointer(rebasing: rest.prefix(Self.chunk))
+      unsafe rest = UnsafeBufferPointer(rebasing: rest.dropFirst(Self.chunk))
+      if shortcut.isDecided, let list = unsafe full(part) {
+        // As it lies: nothing of it need be looked at.
+        unsafe taken += deliver(way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count)
+      } else {
+        unsafe taken += admit(part, entry, context, number, source)
       }
     }
     return UInt32(taken)
   }
 
+  /// A list without gaps, as the packets' own place.
+  @inline(__always)
+  private func full(
+    _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>? {
+    for index in part.indices where unsafe part[index] == nil { return nil }
+    // netisr.h: the caller gave it away, as `struct mbuf **`.
+    return unsafe UnsafeMutablePointer(mutating: part.baseAddress)
+  }
+
+  @inline(__always)
+  private func way(
+    _ shortcut: DispatchTable.Shortcut, _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>
+  ) -> Dispatch {
+    guard entry == .dispatch, unsafe context.pointee.depth <= Self.maximumDepth else { return .deferred }
+    return shortcut.isDirect ? .direct : shortcut.isHybrid ? .hybrid : .deferred
+  }
+
+  /// The long way: packets of a chunk are looked at one by one, and those that may go on delivered: how many were handled or queued.
+  private func admit(
+    _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>, _ entry: Entry,
+    _ context: UnsafeMutablePointer<ThreadContext>, _ number: Int, _ source: UInt
+  ) -> Int {
+    let record = unsafe protocols.entrance(number)
+    // Packets that may go on lie at the front of `admitted`.
+    return unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: Self.chunk) { admitted in
+      let list = admitted.baseAddress!
+      var count = 0
+      for index in part.indices {
+        guard let m = unsafe part[index] else { continue }
+        if unsafe record == nil {
+          unsafe _ = refuse(context, m, number)
+        } else if unsafe vnets.admit(m, to: number) {
+          unsafe list[count] = m
+          count += 1
+        } else {
+          unsafe _ = refuse(context, m, number, .vnet, ENOPROTOOPT)
+        }
+      }
+      guard let record = unsafe record, count > 0 else { return 0 }
+      let way = unsafe entry == .queue ? .deferred : effectiveDispatch(record, context)
+      if way == .direct, settling.mayOvertake(number) {
+        // Rare: one by one, as single packets do.
+        return (0..<count).count { unsafe settle(context, record, number, source, list[$0]!) == 0 }
+      }
+      return unsafe deliver(way, context, record, number, source, list, count)
+    }
+  }
+
   /// Packets of a chunk, inside of a grace-period section: how many were handled or queued.
+  @inline(__always)
   private func deliver(
-    _ entry: Entry, _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ way: Dispatch, _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
     _ number: Int, _ source: UInt, _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int
   ) -> Int {
-    let dispatch = unsafe entry == .queue ? .deferred : effectiveDispatch(record, context)
-    if dispatch == .direct {
-      if settling.mayOvertake(number) {
-        // Rare: one by one, as single packets do.
-        var taken = 0
-        for index in 0..<count {
-          if unsafe settle(context, record, number, source, list[index]!) == 0 { taken += 1 }
-        }
-        return taken
-      }
-      unsafe context.pointee.traffic.pointee.add(count, to: .dispatched, of: number)
-      unsafe handle(list, count, by: record)
-      return count
+    if way == .direct {
+      unsafe context.pointee.traffic.add(count, to: .dispatched, of: number)
+      let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+      return unsafe returned == count ? count : directFault(context, number, record, list, returned, count)
     }
-    let isHybrid = dispatch == .hybrid
-    if unsafe record.pointee.count == 1 {
-      return unsafe pass(list, count, to: 0, context, record, number, isHybrid)
+    let isHybrid = way == .hybrid
+    if let wsid = unsafe record.commonPlace(list, count, source) {
+      return unsafe pass(list, count, to: wsid, context, record, number, isHybrid)
     }
-    return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { places in
-      unsafe scatter(list, count, places, context, record, number, source, isHybrid)
+    return unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: 2 * Self.chunk) { own in
+      let own = own.baseAddress!
+      unsafe own.update(from: list, count: count)
+      return unsafe scatter(own, count, context, record, number, source, isHybrid)
     }
   }
 
   /// Places each packet, and passes on those of one workstream after the other.
+  ///
+  /// - Parameter list: twice as long as a chunk; the packets are at its front.
   private func scatter(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int,
-    _ places: UnsafeMutableBufferPointer<Int32>,
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
     _ source: UInt, _ isHybrid: Bool
   ) -> Int {
     let cpu = unsafe context.pointee.cpu
-    var placed = 0
-    for index in 0..<count {
-      guard let (m, wsid) = unsafe record.place(list[index]!, source: source, isHybrid: isHybrid, cpu: cpu)
-      else {
-        unsafe _ = countKept(context, number)
-        continue
+    let run = unsafe list + Self.chunk
+    return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: Self.chunk) { places in
+      let places = places.baseAddress!
+      var placed = 0
+      for index in 0..<count {
+        guard let (m, wsid) = unsafe record.place(list[index]!, source: source, isHybrid: isHybrid, cpu: cpu) else {
+          unsafe context.pointee.traffic.add(1, to: .received, of: number)
+          unsafe _ = countKept(context, record, number)
+          continue
+        }
+        unsafe list[placed] = m
+        unsafe places[placed] = Int32(truncatingIfNeeded: wsid)
+        placed += 1
       }
-      unsafe list[placed] = m
-      unsafe places[placed] = Int32(truncatingIfNeeded: wsid)
-      placed += 1
-    }
-    var taken = 0
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: max(1, placed)) { run in
-      let run = run.baseAddress!
+      var taken = 0
       for first in 0..<placed where unsafe places[first] >= 0 {
         let wsid = unsafe places[first]
         var length = 0
@@ -110,8 +144,8 @@ extension Engine {
         }
         unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid)
       }
+      return taken
     }
-    return taken
   }
 
   /// Handles packets of one workstream in its worker's place, where that is possible, or queues them.
@@ -125,12 +159,13 @@ extension Engine {
     if isHybrid, unsafe wsid == context.pointee.cpu, let turn = unsafe stream.pointee.tryEnter(context) {
       defer { unsafe stream.pointee.leave(turn, context) }
       if unsafe queue.pointee.isEmpty {
-        unsafe handle(list, count, by: record)
-        unsafe queue.pointee.countHybrid(count)
-        unsafe context.pointee.traffic.pointee.add(count, to: .handled, of: number)
-        return count
+        let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+        unsafe queue.pointee.countHybrid(returned)
+        unsafe context.pointee.traffic.add(returned, to: .hybrid, of: number)
+        return unsafe returned == count ? count : hybridFault(context, number, record, list, returned, count)
       }
     }
+    unsafe context.pointee.traffic.add(count, to: .received, of: number)
     let taken = unsafe queue.pointee.append(list, count: count, by: context)
     unsafe stream.pointee.signal()
     if taken < count {
@@ -138,14 +173,5 @@ extension Engine {
       for index in taken..<count { unsafe _ = drop(context, list[index]!, number, .qlimit, ENOBUFS) }
     }
     return taken
-  }
-
-  @inline(__always)
-  private func handle(
-    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int,
-    by record: UnsafeMutablePointer<ProtocolRecord>
-  ) {
-    let handler = unsafe record.pointee.handler
-    for index in 0..<count { unsafe handler(list[index]) }
   }
 }

@@ -61,12 +61,18 @@ public final class Engine: @unchecked Sendable {
   /// traffic begins.
   nonisolated(unsafe) public var onDrop: ((UnsafeMutablePointer<mbuf>, DropReason) -> Void)? = nil
 
+  /// Called when a plugin's code has faulted with a protocol's packet or callback, which is quarantined by then: the
+  /// number and what is known. On the thread that recovered: it should take a copy, and let others do the rest. Set it before
+  /// traffic begins.
+  nonisolated(unsafe) public var onFault: ((Int, UnsafePointer<netisr_host_fault>) -> Void)? = nil
+
   /// Takes the lines that plugins log: level, plugin's name or nil, text. Set it before traffic begins.
   nonisolated(unsafe) public var onLog: (@Sendable (UInt32, String?, String) -> Void)? = nil
 
   /// Interfaces by index.
   public let interfaces = InterfaceRegistry()
 
+  let table = DispatchTable()
   let threads = ThreadRegistry()
   let gracePeriod: GracePeriod
   let mbufs: MbufPool
@@ -84,6 +90,14 @@ public final class Engine: @unchecked Sendable {
   /// Guards `registrations`; held only for a moment, so that a look at the state never waits for a change.
   let state = Lock()
   var registrations: [Registration?] = Array(repeating: nil, count: Protocols.count)
+  /// Guards the computing of shortcuts, and quarantine.
+  let shortcuts = Lock()
+  /// By protocol, the generation of the registration that faulted last; 0 for none.
+  var faulty = [UInt](repeating: 0, count: Protocols.count)
+  /// A bit for each protocol whose registration is out of service after a fault.
+  let quarantined = Atomic<UInt32>(0)
+  /// Counts registrations.
+  let generations = Atomic<UInt>(0)
   /// The workstreams that senders find, last, and while their number changes those before.
   var sets: [WorkerSet]
 
@@ -96,7 +110,7 @@ public final class Engine: @unchecked Sendable {
     currentCount = Atomic(count)
     wantedCount = Atomic(configuration.maxThreads)
     sets = [WorkerSet(count: count, isHeld: false)]
-    gracePeriod = GracePeriod(threads: threads)
+    gracePeriod = GracePeriod(table: table, threads: threads)
     mbufs = MbufPool(limit: configuration.mbufLimit)
     globalDispatch = Atomic(configuration.dispatch.rawValue)
   }
@@ -110,6 +124,7 @@ public final class Engine: @unchecked Sendable {
     for registration in registrations {
       if let registration { unsafe registration.record.deallocate() }
     }
+    table.free()
   }
 
   /// Workstreams for a setting of net.isr.maxthreads.
@@ -172,11 +187,15 @@ public final class Engine: @unchecked Sendable {
 
   /// Publishes a change of dispatch policies of some protocols (a bit each), so that none of their packets is overtaken.
   func changeDispatch(of numbers: UInt32, _ publish: () -> Void) {
-    guard configuration.ordersPolicyChanges else { return publish() }
+    guard configuration.ordersPolicyChanges else {
+      publish()
+      return refreshShortcuts()
+    }
     // One change at a time: the grace period of one says nothing of another.
     control.withLock {
       settling.begin(numbers)
       publish()
+      refreshShortcuts()
       gracePeriod.wait()
       settling.allSeen(numbers)
     }

@@ -21,16 +21,6 @@ public func netisr_dispatch(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -
   unsafe netisr_dispatch_src(proto, 0, m)
 }
 
-/// `netisr_dispatch_src`, as netisr.h describes it.
-@c @implementation
-public func netisr_dispatch_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
-  // A packet exists, so its thread has an engine: mbufs come from one.
-  guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
-  return unsafe context.withEngine { engine in
-    unsafe engine.enter(.dispatch, context, proto: proto, source: source, packet: m)
-  }
-}
-
 /// `netisr_queue`, as netisr.h describes it.
 @c @implementation
 public func netisr_queue(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
@@ -42,7 +32,7 @@ public func netisr_queue(_ proto: UInt32, _ m: UnsafeMutablePointer<mbuf>!) -> I
 public func netisr_queue_src(_ proto: UInt32, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>!) -> Int32 {
   guard let m = unsafe m, let context = unsafe ThreadContext.current else { return EINVAL }
   return unsafe context.withEngine { engine in
-    unsafe engine.enter(.queue, context, proto: proto, source: source, packet: m)
+    unsafe engine.queue(context, proto, source, m)
   }
 }
 

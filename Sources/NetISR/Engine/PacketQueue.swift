@@ -92,8 +92,16 @@ struct PacketQueue: ~Copyable {
   /// Queues one packet; false when the queue is full, and the packet is still the caller's.
   @inline(__always)
   func append(_ m: UnsafeMutablePointer<mbuf>, by sender: UnsafeMutablePointer<ThreadContext>) -> Bool {
-    var one: UnsafeMutablePointer<mbuf>? = unsafe m
-    return unsafe append(&one, count: 1, by: sender) == 1
+    guard unsafe beginClaim(by: sender) else { return unsafe appendSharedOne(m, by: sender) }
+    let position = head.load(ordering: .relaxed) & ~Self.exclusive
+    let taken = room(for: 1, at: position)
+    if taken == 1 {
+      unsafe write(m, at: position)
+      // Release: pairs with the acquire in `detach`; the slot was written before.
+      head.store((position &+ 1) | Self.exclusive, ordering: .releasing)
+    }
+    unsafe endClaim(by: sender)
+    return taken == 1
   }
 
   /// Queues packets in order, as many as fit: how many. The rest is still the caller's.
@@ -101,36 +109,63 @@ struct PacketQueue: ~Copyable {
   func append(
     _ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, count: Int, by sender: UnsafeMutablePointer<ThreadContext>
   ) -> Int {
+    guard unsafe beginClaim(by: sender) else { return unsafe appendShared(packets, count: count, by: sender) }
+    let position = head.load(ordering: .relaxed) & ~Self.exclusive
+    let taken = room(for: UInt(count), at: position)
+    unsafe write(packets, Int(taken), at: position)
+    // Release: pairs with the acquire in `detach`; the slots were written before.
+    head.store((position &+ taken) | Self.exclusive, ordering: .releasing)
+    unsafe endClaim(by: sender)
+    return Int(taken)
+  }
+
+  /// Whether the queue is the sender's own: then nobody else claims before `endClaim`.
+  @inline(__always)
+  private func beginClaim(by sender: UnsafeMutablePointer<ThreadContext>) -> Bool {
     let name = UInt(bitPattern: sender)
-    if owner.load(ordering: .relaxed) == name {
-      // A word of the sender's own: a sender that was stopped here, and is the owner no more, disturbs nobody.
-      unsafe sender.pointee.claiming.store(1, ordering: .relaxed)
-      // Pairs with the membarrier in `disown`: either that sees `claiming`, or this sees that the queue was taken away.
-      netisr_host_compiler_barrier()
-      if owner.load(ordering: .relaxed) == name {
-        let position = head.load(ordering: .relaxed) & ~Self.exclusive
-        let limit = bound.load(ordering: .relaxed)
-        var length = position &- seenDetached.load(ordering: .relaxed)
-        var most = limit &- length
-        if length &+ UInt(count) > min(limit, maximum.load(ordering: .relaxed)) {
-          // What was seen is old, and the length that follows from it too high: look again.
-          let now = detached.load(ordering: .acquiring)
-          seenDetached.store(now, ordering: .relaxed)
-          length = position &- now
-          most = limit > length ? limit &- length : 0
-          let after = length &+ min(UInt(count), most)
-          if after > maximum.load(ordering: .relaxed) { maximum.store(after, ordering: .relaxed) }
-        }
-        let taken = min(UInt(count), most)
-        unsafe write(packets, Int(taken), at: position)
-        // Release: pairs with the acquire in `detach`; the slots were written before.
-        head.store((position &+ taken) | Self.exclusive, ordering: .releasing)
-        unsafe sender.pointee.claiming.store(0, ordering: .releasing)
-        return Int(taken)
-      }
-      unsafe sender.pointee.claiming.store(0, ordering: .releasing)
-    }
-    return unsafe appendShared(packets, count: count, by: sender)
+    guard owner.load(ordering: .relaxed) == name else { return false }
+    // A word of the sender's own: a sender that was stopped here, and is the owner no more, disturbs nobody.
+    unsafe sender.pointee.claiming.store(1, ordering: .relaxed)
+    // Pairs with the membarrier in `disown`: either that sees `claiming`, or this sees that the queue was taken away.
+    netisr_host_compiler_barrier()
+    if owner.load(ordering: .relaxed) == name { return true }
+    unsafe endClaim(by: sender)
+    return false
+  }
+
+  @inline(__always)
+  private func endClaim(by sender: UnsafeMutablePointer<ThreadContext>) {
+    // Release: pairs with the acquire in `disown`.
+    unsafe sender.pointee.claiming.store(0, ordering: .releasing)
+  }
+
+  /// How many of `count` packets fit behind `position`, which the owner has claimed; raises the maximum.
+  @inline(__always)
+  private func room(for count: UInt, at position: UInt) -> UInt {
+    let length = position &- seenDetached.load(ordering: .relaxed) &+ count
+    if length <= maximum.load(ordering: .relaxed), length <= bound.load(ordering: .relaxed) { return count }
+    return roomAnew(for: count, at: position)
+  }
+
+  /// The same, when what was last seen of the executor says too little.
+  @inline(never)
+  private func roomAnew(for count: UInt, at position: UInt) -> UInt {
+    let limit = bound.load(ordering: .relaxed)
+    let now = detached.load(ordering: .acquiring)
+    seenDetached.store(now, ordering: .relaxed)
+    let length = position &- now
+    let taken = min(count, limit > length ? limit &- length : 0)
+    if length &+ taken > maximum.load(ordering: .relaxed) { maximum.store(length &+ taken, ordering: .relaxed) }
+    return taken
+  }
+
+  /// `appendShared` of one packet.
+  @inline(never)
+  private func appendSharedOne(
+    _ m: UnsafeMutablePointer<mbuf>, by sender: UnsafeMutablePointer<ThreadContext>
+  ) -> Bool {
+    var one: UnsafeMutablePointer<mbuf>? = unsafe m
+    return unsafe appendShared(&one, count: 1, by: sender) == 1
   }
 
   /// By compare and exchange, beside other senders.
@@ -163,13 +198,15 @@ struct PacketQueue: ~Copyable {
 
   @inline(__always)
   private func write(_ packets: UnsafePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, at position: UInt) {
-    for index in 0..<count {
-      let position = position &+ UInt(index)
-      // In bounds by the mask. Free: at most two limits of positions are between `consumed` and here.
-      // Release: pairs with the acquire in `next`.
-      unsafe slots[Int(position & mask)].store(
-        UInt(bitPattern: packets[index]) | lap(of: position), ordering: .releasing)
-    }
+    for index in 0..<count { unsafe write(packets[index], at: position &+ UInt(index)) }
+  }
+
+  @inline(__always)
+  private func write(_ packet: UnsafeMutablePointer<mbuf>?, at position: UInt) {
+    // In bounds by the mask. Free: at most two limits of positions are between `consumed` and here.
+    // Release: pairs with the acquire in `packet`.
+    unsafe slots[Int(truncatingIfNeeded: position & mask)].store(
+      UInt(bitPattern: packet) | lap(of: position), ordering: .releasing)
   }
 
   /// The lowest bit of what is written at a position: 1 in the first lap, 0 in the second, and so on.
@@ -255,7 +292,7 @@ struct PacketQueue: ~Copyable {
   /// The packet at a position that was taken over.
   @inline(__always)
   func packet(at position: UInt) -> UnsafeMutablePointer<mbuf> {
-    let slot = unsafe slots + Int(position & mask)
+    let slot = unsafe slots + Int(truncatingIfNeeded: position & mask)
     let lap = lap(of: position)
     var word = unsafe slot.pointee.load(ordering: .acquiring)
     if word & 1 != lap {

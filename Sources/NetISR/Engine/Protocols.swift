@@ -56,17 +56,61 @@ struct Protocols: ~Copyable {
 /// What the dispatch path needs of a registration. Immutable once published.
 @safe
 struct ProtocolRecord {
+  /// First: guarded calls find it at the record's address.
   let handler: @convention(c) (UnsafeMutablePointer<mbuf>?) -> Void
   let m2flow: (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt) -> UnsafeMutablePointer<mbuf>?)?
   let m2cpuid:
     (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt, UnsafeMutablePointer<UInt32>?) -> UnsafeMutablePointer<mbuf>?)?
   let drainedcpu: (@convention(c) (UInt32) -> Void)?
+  let number: Int
   let policy: Policy
+  /// Which registration or replacement it belongs to; copies of it share that.
+  let generation: UInt
   var dispatch: Dispatch
-  /// Workstreams; and by workstream, from here on, they and the protocol's queues.
-  var count: Int
+  /// By workstream, they and the protocol's queues.
   var streams: UnsafeMutablePointer<Workstream>
   var queues: UnsafeMutablePointer<PacketQueue>
+  /// Workstreams. Set together with `reciprocal`.
+  private(set) var count: Int
+  /// 2^64 / count, rounded up (0 for one): a remainder is two multiplications then, where a division takes 20 cycles.
+  private var reciprocal: UInt64
+
+  init(
+    _ handler: netisr_handler, generation: UInt, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
+  ) {
+    // Validated: the handler is there, and the numbers are cases.
+    unsafe self.handler = handler.nh_handler!
+    unsafe m2flow = handler.nh_m2flow
+    unsafe m2cpuid = handler.nh_m2cpuid
+    unsafe drainedcpu = handler.nh_drainedcpu
+    unsafe number = Int(handler.nh_proto)
+    unsafe policy = Policy(rawValue: handler.nh_policy)!
+    self.generation = generation
+    unsafe dispatch = Dispatch(rawValue: handler.nh_dispatch)!
+    unsafe streams = set.streams
+    unsafe self.queues = unsafe queues
+    count = 0
+    reciprocal = 0
+    setCount(set.count)
+  }
+
+  /// Leads to other workstreams and queues.
+  mutating func lead(to set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>) {
+    unsafe streams = set.streams
+    unsafe self.queues = unsafe queues
+    setCount(set.count)
+  }
+
+  private mutating func setCount(_ new: Int) {
+    count = new
+    reciprocal = UInt64.max / UInt64(new) &+ 1
+  }
+
+  /// `flow` modulo the number of workstreams. (Lemire, Kaser, Kurz: "Faster remainder by direct computation", 2019)
+  @inline(__always)
+  func remainder(_ flow: UInt32) -> Int {
+    Int(truncatingIfNeeded: (reciprocal &* UInt64(flow)).multipliedFullWidth(by: UInt64(count)).high)
+  }
 }
 
 /// How a workstream is selected.

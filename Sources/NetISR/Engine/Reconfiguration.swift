@@ -40,9 +40,7 @@ extension Engine {
         let row = unsafe new.makeRow(limit: registration.queueLimit)
         unsafe new.setRow(number, row)
         var record = unsafe registration.record.pointee
-        record.count = new.count
-        unsafe record.streams = new.streams
-        unsafe record.queues = unsafe row
+        unsafe record.lead(to: new, row)
         unsafe registration.record = unsafe allocate(record)
         registrations[number] = registration
       }
@@ -52,6 +50,7 @@ extension Engine {
       unsafe protocols.setService(number, record)
       unsafe protocols.setEntrance(number, record)
     }
+    refreshShortcuts()
     currentCount.store(new.count, ordering: .relaxed)
     gracePeriod.wait()
     unsafe records.forEach { unsafe $0.deallocate() }

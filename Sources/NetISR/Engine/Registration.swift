@@ -49,7 +49,7 @@ extension Engine {
       let limit = unsafe queueLimit(asked: Int(handler.nh_qlimit))
       let set = workers
       let row = unsafe set.makeRow(limit: limit)
-      let record = unsafe allocate(Self.makeRecord(handler, set, row))
+      let record = unsafe allocate(makeRecord(handler, set, row))
       let before = (0..<configuration.cpuCount).map { dispatched(number, onCPU: $0) }
       state.withLock {
         unsafe registrations[number] = Registration(
@@ -59,6 +59,7 @@ extension Engine {
       vnets.setAll(number, to: true)
       unsafe protocols.setService(number, record)
       unsafe protocols.setEntrance(number, record)
+      refreshShortcut(number)
     }
   }
 
@@ -78,7 +79,7 @@ extension Engine {
       let limit = asked == 0 ? old.queueLimit : queueLimit(asked: asked)
       if limit != old.queueLimit { setQueueLimit(number, limit) }
       let present = try registration(number)
-      let record = unsafe Self.makeRecord(handler, workers, present.record.pointee.queues)
+      let record = unsafe makeRecord(handler, workers, present.record.pointee.queues)
       publish(record, in: number, insteadOf: present, report: report)
     }
   }
@@ -94,6 +95,7 @@ extension Engine {
       let number = try Self.checkNumber(proto)
       let registration = try registration(number)
       unsafe protocols.setEntrance(number, nil)
+      refreshShortcut(number)
       // Whoever found the entrance open has queued, or handled, when this returns.
       gracePeriod.wait(report: report)
       if withdrawal == .drain { drainQueues(of: number) }
@@ -107,6 +109,7 @@ extension Engine {
         return unsafe set.row(number)
       }
       vnets.setAll(number, to: false)
+      quarantined.bitwiseAnd(~(1 << UInt32(number)), ordering: .relaxed)
       // Workers look over the queues inside of a section, and drain them as executors.
       gracePeriod.wait(report: report)
       set.passExecutors()
@@ -122,6 +125,7 @@ extension Engine {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
       vnets.set(number, in: vnet, to: true)
+      refreshShortcut(number)
     }
   }
 
@@ -130,6 +134,7 @@ extension Engine {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
       vnets.set(number, in: vnet, to: false)
+      refreshShortcut(number)
       // Whoever found it enabled has queued, or handled, when this returns.
       gracePeriod.wait()
       withAttachedThread {
@@ -189,6 +194,7 @@ extension Engine {
     // One store each; a packet finds the old or the new handler, never none.
     unsafe protocols.setService(number, record)
     unsafe protocols.setEntrance(number, record)
+    refreshShortcut(number)
     gracePeriod.wait(report: report)
     settling.allSeen(bit)
     unsafe old.record.deallocate()
@@ -200,14 +206,11 @@ extension Engine {
     return unsafe pointer
   }
 
-  private static func makeRecord(
+  private func makeRecord(
     _ handler: netisr_handler, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
   ) -> ProtocolRecord {
-    // Validated: the handler is there, and the numbers are cases.
     unsafe ProtocolRecord(
-      handler: handler.nh_handler!, m2flow: handler.nh_m2flow, m2cpuid: handler.nh_m2cpuid,
-      drainedcpu: handler.nh_drainedcpu, policy: Policy(rawValue: handler.nh_policy)!,
-      dispatch: Dispatch(rawValue: handler.nh_dispatch)!, count: set.count, streams: set.streams, queues: queues)
+      handler, generation: generations.wrappingAdd(1, ordering: .relaxed).newValue, set, queues)
   }
 
   /// Waits until the queues of a protocol that takes no new packets are empty, and their last batch is done.

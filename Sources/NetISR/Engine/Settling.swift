@@ -51,9 +51,11 @@ final class Settling: @unchecked Sendable {
     marked.load(ordering: .relaxed) & (1 << UInt32(number)) != 0
   }
 
-  /// Takes the mark away, with the lock held, if that may be and `isIdle` says that nothing is left.
-  func settle(_ number: Int, _ isIdle: () -> Bool) {
+  /// Takes the mark away, with the lock held, if that may be and `isIdle` says that nothing is left: whether it is gone.
+  func settle(_ number: Int, _ isIdle: () -> Bool) -> Bool {
     let bit: UInt32 = 1 << UInt32(number)
-    if seen.load(ordering: .acquiring) & bit != 0, isIdle() { marked.bitwiseAnd(~bit, ordering: .relaxed) }
+    guard seen.load(ordering: .acquiring) & bit != 0, isIdle() else { return false }
+    marked.bitwiseAnd(~bit, ordering: .relaxed)
+    return true
   }
 }

@@ -120,13 +120,14 @@ extension Engine {
     }
     var dropped = [UInt64](repeating: 0, count: DropReason.allCases.count)
     unsafe threads.forEach { record in
-      let traffic = unsafe record.pointee.traffic
       for number in 0..<Protocols.count {
-        unsafe result.received &+= traffic.pointee.load(.received, of: number)
-        unsafe result.handled &+= traffic.pointee.load(.handled, of: number)
-        unsafe result.handled &+= traffic.pointee.load(.dispatched, of: number)
+        // Received and handled in one figure.
+        let atOnce = unsafe record.pointee.traffic.load(.dispatched, of: number)
+          &+ record.pointee.traffic.load(.hybrid, of: number)
+        unsafe result.received &+= atOnce &+ record.pointee.traffic.load(.received, of: number)
+        unsafe result.handled &+= atOnce &+ record.pointee.traffic.load(.handled, of: number)
         for reason in DropReason.allCases {
-          unsafe dropped[reason.rawValue] &+= traffic.pointee.load(.dropped(reason), of: number)
+          unsafe dropped[reason.rawValue] &+= record.pointee.traffic.load(.dropped(reason), of: number)
         }
       }
     }
@@ -141,7 +142,7 @@ extension Engine {
     var sum: UInt64 = 0
     unsafe threads.forEach { record in
       if unsafe Int(record.pointee.cpu) == cpu {
-        unsafe sum &+= record.pointee.traffic.pointee.load(.dispatched, of: number)
+        unsafe sum &+= record.pointee.traffic.load(.dispatched, of: number)
       }
     }
     return sum
@@ -151,7 +152,7 @@ extension Engine {
   public func countInputFailure(proto: UInt32, frames: Int = 1) {
     guard let context = unsafe ThreadContext.current else { return }
     let number = proto < UInt32(NETISR_MAXPROT) ? Int(proto) : 0
-    unsafe context.pointee.traffic.pointee.add(frames, to: .received, of: number)
-    unsafe context.pointee.traffic.pointee.add(frames, to: .dropped(.nombuf), of: number)
+    unsafe context.pointee.traffic.add(frames, to: .received, of: number)
+    unsafe context.pointee.traffic.add(frames, to: .dropped(.nombuf), of: number)
   }
 }

@@ -14,6 +14,8 @@ public enum DropReason: Int, CaseIterable, Sendable {
   case purged
   /// An interface had a frame and no mbuf for it.
   case nombuf
+  /// A plugin's code faulted with it, or had faulted before.
+  case fault
 }
 
 /// What one thread received, handled and dropped since the engine began, by protocol.
@@ -22,27 +24,30 @@ public enum DropReason: Int, CaseIterable, Sendable {
 /// received = handled + dropped + queued is drawn over the engine's whole life.
 @safe
 struct TrafficCounters: ~Copyable {
-  private static let wordCount = (3 + DropReason.allCases.count) * Protocols.count
+  private static let wordCount = (4 + DropReason.allCases.count) * Protocols.count
 
+  // On lines of their own: other threads' figures are other lines.
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
 
   init() {
-    unsafe words = .allocate(capacity: Self.wordCount)
+    unsafe words = allocate_aligned(Atomic<UInt64>.self, count: Self.wordCount)
     for word in 0..<Self.wordCount { unsafe (words + word).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    unsafe words.deallocate()
+    unsafe free_aligned(words)
   }
 
   /// A figure per protocol.
   enum Figure {
-    /// Packets that came in.
+    /// Packets that came in, but for those that are counted as `dispatched` or `hybrid`.
     case received
-    /// Packets from a queue, or by hybrid dispatch, for which a handler was called.
+    /// Packets from a queue for which a handler was called.
     case handled
-    /// Packets for which a handler was called by direct dispatch.
+    /// Packets that came in, and for which a handler was called by direct dispatch: one figure, for these need no other.
     case dispatched
+    /// The same for hybrid dispatch.
+    case hybrid
     /// Packets dropped for a reason.
     case dropped(DropReason)
 
@@ -52,7 +57,8 @@ struct TrafficCounters: ~Copyable {
       case .received: 0
       case .handled: 1
       case .dispatched: 2
-      case .dropped(let reason): 3 + reason.rawValue
+      case .hybrid: 3
+      case .dropped(let reason): 4 + reason.rawValue
       }
     }
   }

@@ -24,9 +24,13 @@ struct Vnets: ~Copyable {
   /// a grace period.
   @inline(__always)
   func admit(_ m: UnsafeMutablePointer<mbuf>, to number: Int) -> Bool {
-    if restricted.load(ordering: .relaxed) & (1 << UInt32(number)) == 0 { return true }
+    if !restricts(number) { return true }
     return isEnabled(number, in: unsafe vnet(of: m))
   }
+
+  /// Whether a protocol is disabled in some vnet.
+  @inline(__always)
+  func restricts(_ number: Int) -> Bool { restricted.load(ordering: .relaxed) & (1 << UInt32(number)) != 0 }
 
   /// Whether a protocol is enabled in a vnet. Relaxed: who disables waits for a grace period.
   @inline(__always)

@@ -44,8 +44,8 @@ extension Engine {
   /// The protocols that have packets queued in a workstream.
   @inline(__always)
   func pending(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>) -> UInt32 {
-    unsafe gracePeriod.enter(context)
-    defer { unsafe gracePeriod.leave(context) }
+    unsafe context.enterSection()
+    defer { unsafe context.leaveSection() }
     return set.pending(wsid)
   }
 
@@ -60,7 +60,7 @@ extension Engine {
     let range = unsafe queue.pointee.detach()
     let end = range.upperBound
     var position = range.lowerBound
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>.self, capacity: Int(Self.batch)) { list in
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: Int(Self.batch)) { list in
       let list = list.baseAddress!
       while position != end {
         let count = Int(min(Self.batch, end &- position))
@@ -70,12 +70,14 @@ extension Engine {
           unsafe list[index] = m
         }
         position &+= UInt(count)
-        unsafe gracePeriod.enter(context)
+        unsafe context.enterSection()
         let record = unsafe protocols.service(number)
         let handled = unsafe handle(list, count, number, record, context)
-        if position == end, let drainedcpu = unsafe record?.pointee.drainedcpu { drainedcpu(UInt32(wsid)) }
-        unsafe context.pointee.traffic.pointee.add(handled, to: .handled, of: number)
-        unsafe gracePeriod.leave(context)
+        if position == end, let record = unsafe record, unsafe record.pointee.drainedcpu != nil {
+          unsafe callDrained(record, wsid, number, context)
+        }
+        unsafe context.pointee.traffic.add(handled, to: .handled, of: number)
+        unsafe context.leaveSection()
         unsafe queue.pointee.consume(upTo: position, handled: handled)
       }
     }
@@ -85,26 +87,56 @@ extension Engine {
   /// Handles a batch: how many, for those of a vnet that is disabled by now are dropped, and all if nobody serves.
   @inline(__always)
   private func handle(
-    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>>, _ count: Int, _ number: Int,
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, _ number: Int,
     _ record: UnsafeMutablePointer<ProtocolRecord>?, _ context: UnsafeMutablePointer<ThreadContext>
   ) -> Int {
+    var count = count
     guard let record = unsafe record else {
-      for index in 0..<count { unsafe _ = drop(context, list[index], number, .purged, 0) }
+      unsafe dropAll(list, count, number, isQuarantined(number) ? .fault : .purged, context)
       return 0
     }
+    if vnets.restricts(number) { unsafe count = admitted(list, count, number, context) }
     // Once for the batch: whoever replaces it waits for this section to end.
-    let handler = unsafe record.pointee.handler
-    var handled = 0
+    let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+    if returned != count { unsafe queuedFault(context, number, record, list, returned, count) }
+    return returned
+  }
+
+  /// Drops those of a vnet in which their protocol is disabled; the others move up: how many.
+  private func admitted(
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, _ number: Int,
+    _ context: UnsafeMutablePointer<ThreadContext>
+  ) -> Int {
+    var kept = 0
     for index in 0..<count {
-      let m = unsafe list[index]
-      guard unsafe vnets.admit(m, to: number) else {
+      guard let m = unsafe list[index] else { continue }
+      if unsafe vnets.admit(m, to: number) {
+        unsafe list[kept] = m
+        kept += 1
+      } else {
         unsafe _ = drop(context, m, number, .purged, 0)
-        continue
       }
-      unsafe handler(m)
-      handled &+= 1
     }
-    return handled
+    return kept
+  }
+
+  /// Drops the packets of a list.
+  func dropAll(
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, _ number: Int, _ reason: DropReason,
+    _ context: UnsafeMutablePointer<ThreadContext>
+  ) {
+    for index in 0..<count { if let m = unsafe list[index] { unsafe _ = drop(context, m, number, reason, 0) } }
+  }
+
+  /// Calls `nh_drainedcpu`.
+  private func callDrained(
+    _ record: UnsafeMutablePointer<ProtocolRecord>, _ wsid: Int, _ number: Int,
+    _ context: UnsafeMutablePointer<ThreadContext>
+  ) {
+    let function = unsafe unsafeBitCast(record.pointee.drainedcpu, to: netisr_host_function.self)
+    if unsafe netisr_host_call_function(record, function, UInt(wsid), 0, 0).returned == 0 {
+      unsafe containCallback(context, number, record)
+    }
   }
 
   /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran; for an engine that is driven by

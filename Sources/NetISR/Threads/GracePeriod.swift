@@ -16,37 +16,23 @@ import Synchronization
 /// Rejected: a reader-writer lock and reference counts (a shared cache line per packet, 4 to 48 ns), and a fence in the
 /// reader (5 to 10 ns). The cost is on the writer: tens of microseconds for the barrier, and as long as the
 /// longest handler that was running.
-final class GracePeriod: Sendable {
-  /// Only ever grows; 0 is never an epoch.
-  private let global = Atomic<UInt64>(1)
+@safe
+final class GracePeriod: @unchecked Sendable {
+  private let table: DispatchTable
   private let threads: ThreadRegistry
 
-  init(threads: ThreadRegistry) {
+  init(table: DispatchTable, threads: ThreadRegistry) {
+    self.table = table
     self.threads = threads
   }
 
-  /// The outermost entry of the calling thread into plugin code.
+  /// The calling thread is about to run plugin code.
   @inline(__always)
-  func enter(_ context: UnsafeMutablePointer<ThreadContext>) {
-    let depth = unsafe context.pointee.depth
-    unsafe context.pointee.depth = depth &+ 1
-    if depth == 0 {
-      // Pairs with the membarrier in `wait`: see the head of this file.
-      unsafe context.pointee.epoch.store(global.load(ordering: .relaxed), ordering: .relaxed)
-      netisr_host_compiler_barrier()
-    }
-  }
+  func enter(_ context: UnsafeMutablePointer<ThreadContext>) { unsafe context.enterSection() }
 
   /// Leaves what `enter` entered.
   @inline(__always)
-  func leave(_ context: UnsafeMutablePointer<ThreadContext>) {
-    let depth = unsafe context.pointee.depth &- 1
-    unsafe context.pointee.depth = depth
-    if depth == 0 {
-      // Release: pairs with the acquire in `wait`; all that the handler read happened before it.
-      unsafe context.pointee.epoch.store(0, ordering: .releasing)
-    }
-  }
+  func leave(_ context: UnsafeMutablePointer<ThreadContext>) { unsafe context.leaveSection() }
 
   /// Returns when every thread that was inside plugin code at the call has left it at least once. [control]
   ///
@@ -56,7 +42,7 @@ final class GracePeriod: Sendable {
     if let own = unsafe netisr_host_get_self()?.assumingMemoryBound(to: ThreadContext.self) {
       unsafe precondition(own.pointee.depth == 0, "netisr: a handler can't wait for itself to end")
     }
-    let target = global.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+    let target = table.advanceEpoch()
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     netisr_host_barrier_everywhere()
     var rounds = 0
@@ -75,6 +61,31 @@ final class GracePeriod: Sendable {
         usleep(100)
         if (rounds - 200) % 1000 == 100 { report(inside) }
       }
+    }
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == ThreadContext {
+  /// The calling thread, with this record, is about to run plugin code: from here on nothing that it finds is freed.
+  @inline(__always)
+  func enterSection() {
+    let depth = unsafe pointee.depth
+    unsafe pointee.depth = depth &+ 1
+    if depth == 0 {
+      // Pairs with the membarrier in `GracePeriod.wait`: see the head of this file.
+      unsafe pointee.epoch.store(pointee.table.epoch, ordering: .relaxed)
+      netisr_host_compiler_barrier()
+    }
+  }
+
+  /// Leaves what `enterSection` entered.
+  @inline(__always)
+  func leaveSection() {
+    let depth = unsafe pointee.depth &- 1
+    unsafe pointee.depth = depth
+    if depth == 0 {
+      // Release: pairs with the acquire in `GracePeriod.wait`; all that the handler read happened before it.
+      unsafe pointee.epoch.store(0, ordering: .releasing)
     }
   }
 }

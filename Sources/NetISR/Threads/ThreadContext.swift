@@ -10,7 +10,7 @@ import Synchronization
 @safe
 struct ThreadContext: ~Copyable {
   /// 0 outside of plugin code, otherwise the global epoch at which the thread entered. See `GracePeriod`.
-  let epoch = Atomic<UInt64>(0)
+  let epoch = Atomic<UInt>(0)
 
   /// 1 while the thread claims positions of a queue that is its own. Pairs with `PacketQueue.disown`.
   let claiming = Atomic<UInt32>(0)
@@ -31,6 +31,9 @@ struct ThreadContext: ~Copyable {
   /// The table lock that the thread holds, for a fault's recovery: see `TableHold`.
   var tableHold = TableHold()
 
+  /// What every dispatch of the engine reads.
+  let table: DispatchTable
+
   /// The engine that the thread belongs to. It outlives the record.
   unowned(unsafe) let engine: Engine
 
@@ -41,7 +44,7 @@ struct ThreadContext: ~Copyable {
   let counters: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// What this thread received, handled and dropped.
-  let traffic: UnsafeMutablePointer<TrafficCounters>
+  let traffic: TrafficCounters
 
   /// The calling thread's record. A thread that was never attached is attached to `Engine.default`; nil when there is
   /// none.

@@ -26,8 +26,6 @@ final class ThreadRegistry: @unchecked Sendable {
     for index in 0..<count.load(ordering: .acquiring) {
       let record = unsafe records[index]
       unsafe record.pointee.counters.deallocate()
-      unsafe record.pointee.traffic.deinitialize(count: 1)
-      unsafe record.pointee.traffic.deallocate()
       unsafe record.deinitialize(count: 1)
       unsafe free_aligned(record)
     }
@@ -48,11 +46,10 @@ final class ThreadRegistry: @unchecked Sendable {
       for word in 0..<CounterRegistry.capacity {
         unsafe (counters + word).initialize(to: Atomic(0))
       }
-      let traffic = unsafe allocate_aligned(TrafficCounters.self)
-      unsafe traffic.initialize(to: TrafficCounters())
       unsafe record.initialize(
         to: ThreadContext(
-          cpu: cpu, engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters, traffic: traffic))
+          cpu: cpu, table: engine.table, engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters,
+          traffic: TrafficCounters()))
       unsafe records[index] = record
       // Release: pairs with the acquire in `forEach`, which then sees an initialised record.
       count.store(index + 1, ordering: .releasing)

@@ -1,0 +1,160 @@
+/*
+ * guard.S - the guarded calls of guard.h, x86-64, System V.
+ *
+ * Each pushes the six registers that belong to its caller and five words of
+ * its own, which makes a struct netisr_host_frame, and publishes the stack
+ * pointer.  Eleven words, so that the stack is aligned at the calls.
+ */
+#if !defined(__x86_64__)
+#error "guard.S: guarded calls are written for x86-64 only"
+#endif
+
+#define CURSOR	0
+#define OUTER	8
+#define SUBJECT	16
+#define LIST	24
+#define OWN	40	/* bytes of the five words */
+
+	.text
+
+/* argument, list, subject: registers or 0.  The cursor begins as the list. */
+.macro	ENTER argument, list, subject
+	.cfi_startproc
+	endbr64
+	pushq	%rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbp, 0
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	pushq	%r14
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
+	pushq	%r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
+	pushq	\argument
+	.cfi_adjust_cfa_offset 8
+	movq	netisr_host_frame@gottpoff(%rip), %rbp
+	pushq	\list
+	.cfi_adjust_cfa_offset 8
+	pushq	\subject
+	.cfi_adjust_cfa_offset 8
+	pushq	%fs:(%rbp)
+	.cfi_adjust_cfa_offset 8
+	pushq	\list
+	.cfi_adjust_cfa_offset 8
+.endm
+
+/* Returns, with what is in %rax and %rdx. */
+.macro	LEAVE
+	movq	OUTER(%rsp), %rcx
+	movq	%rcx, %fs:(%rbp)
+	addq	$OWN, %rsp
+	.cfi_adjust_cfa_offset -OWN
+	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+.endm
+
+	.globl	netisr_host_call
+	.type	netisr_host_call, @function
+	.p2align 5
+netisr_host_call:
+	ENTER	%rsi, $0, %rdi
+	/* The list is the frame's own word. */
+	leaq	32(%rsp), %rax
+	movq	%rax, LIST(%rsp)
+	movq	%rax, CURSOR(%rsp)
+	movq	%rsp, %fs:(%rbp)
+	movq	(%rdi), %rax
+	movq	%rsi, %rdi
+	callq	*%rax
+	movl	$1, %eax
+	LEAVE
+	.size	netisr_host_call, . - netisr_host_call
+
+	.globl	netisr_host_call_batch
+	.type	netisr_host_call_batch, @function
+	.p2align 5
+netisr_host_call_batch:
+	ENTER	$0, %rsi, %rdi
+	movq	%rsp, %fs:(%rbp)
+	movq	(%rdi), %r12
+	movq	%rsi, %rbx
+	leaq	(%rsi,%rdx,8), %r13
+	testq	%rdx, %rdx
+	jz	2f
+	.p2align 4
+1:	movq	%rbx, CURSOR(%rsp)
+	movq	(%rbx), %rdi
+	callq	*%r12
+	addq	$8, %rbx
+	cmpq	%r13, %rbx
+	jne	1b
+2:	movq	%rbx, %rax
+	subq	LIST(%rsp), %rax
+	shrq	$3, %rax
+	LEAVE
+	.size	netisr_host_call_batch, . - netisr_host_call_batch
+
+	.globl	netisr_host_call_function
+	.type	netisr_host_call_function, @function
+	.p2align 5
+netisr_host_call_function:
+	ENTER	%rdx, $0, %rdi
+	movq	%rsp, %fs:(%rbp)
+	movq	%rsi, %rax
+	movq	%rdx, %rdi
+	movq	%rcx, %rsi
+	movq	%r8, %rdx
+	callq	*%rax
+	movl	$1, %edx
+	LEAVE
+	.size	netisr_host_call_function, . - netisr_host_call_function
+
+/*
+ * Reached from the signal handler, with %rsp at a frame: returns from its call.
+ * A handler's: how many returned is how far the cursor came.  Another's: value
+ * and returned are 0.
+ */
+	.globl	netisr_host_recover
+	.type	netisr_host_recover, @function
+	.p2align 5
+netisr_host_recover:
+	.cfi_startproc
+	.cfi_def_cfa %rsp, OWN + 56
+	.cfi_offset %rbp, -16
+	.cfi_offset %rbx, -24
+	.cfi_offset %r12, -32
+	.cfi_offset %r13, -40
+	.cfi_offset %r14, -48
+	.cfi_offset %r15, -56
+	endbr64
+	cld
+	movq	netisr_host_frame@gottpoff(%rip), %rbp
+	movq	CURSOR(%rsp), %rax
+	subq	LIST(%rsp), %rax
+	shrq	$3, %rax
+	xorl	%edx, %edx
+	LEAVE
+	.size	netisr_host_recover, . - netisr_host_recover
+
+	.section .note.GNU-stack, "", @progbits
