@@ -347,8 +347,12 @@ make_stack_key(void)
 int
 netisr_host_fault_prepare(void)
 {
+	static _Thread_local int is_prepared;
 	stack_t now;
 
+	if (is_prepared)
+		return (0);
+	is_prepared = 1;
 	if (sigaltstack(NULL, &now) != 0)
 		return (errno);
 	if ((now.ss_flags & SS_DISABLE) == 0 && now.ss_size >= STACK_SIZE / 2)

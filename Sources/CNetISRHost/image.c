@@ -88,3 +88,14 @@ netisr_host_image_of(void *handle, struct netisr_host_image *image)
 	dl_iterate_phdr(visit, &search);
 	return (search.found ? 0 : -1);
 }
+
+const char *
+netisr_host_symbol_of(uintptr_t address, uintptr_t *start)
+{
+	Dl_info info;
+
+	if (dladdr((const void *)address, &info) == 0 || info.dli_sname == NULL)
+		return (NULL);
+	*start = (uintptr_t)info.dli_saddr;
+	return (info.dli_sname);
+}

@@ -17,6 +17,8 @@ final class Generation: @unchecked Sendable {
   var state = PluginState.loaded
   var waitingFor = 0
   var reasons: [String] = []
+  /// Whether its code faulted.
+  var isFaulty = false
 
   init(
     identity: PluginIdentity, number: Int, path: String, report: InspectionReport, image: PluginImage,
@@ -38,11 +40,17 @@ final class Generation: @unchecked Sendable {
       sha256: report.sha256, waitingFor: waitingFor, reasons: reasons)
   }
 
-  /// Tells the plugin that no handler of it can run any more.
-  func callUnregister(on engine: Engine) {
+  /// Notes that its code faulted. With the host's state lock.
+  func quarantine(_ reason: String) {
+    isFaulty = true
+    state = .quarantined
+    reasons.append(reason)
+  }
+
+  /// Tells the plugin that no handler of it can run any more. Throws when that faults.
+  func callUnregister(on engine: Engine) throws(Fault) {
+    // Exported under this name, and inspected to be a function; the header says that it takes nothing.
     guard let symbol = unsafe image.symbol("netisr_plugin_unregister") else { return }
-    // Exported under this name, and inspected to be a function; the header gives its type.
-    let unregister = unsafe unsafeBitCast(symbol, to: (@convention(c) () -> Void).self)
-    engine.withRegistration(of: identity) { unregister() }
+    _ = try engine.withRegistration(of: identity) { () throws(Fault) in try unsafe engine.callGuarded(symbol) }
   }
 }

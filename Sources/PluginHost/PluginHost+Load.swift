@@ -106,11 +106,19 @@ extension PluginHost {
     guard let symbol = unsafe image.symbol("netisr_plugin_register") else {
       throw fail("registration-symbol: the linker does not find netisr_plugin_register")
     }
-    // Inspected to be a function; the header gives its type.
-    let register = unsafe unsafeBitCast(
-      symbol, to: (@convention(c) (UnsafeMutablePointer<netisr_handler>?) -> Int32).self)
+    // Inspected to be a function; the header says that it takes the structure, and returns an int.
     var handler = unsafe netisr_handler()
-    let error = engine.withRegistration(of: identity) { unsafe register(&handler) }
+    let error: Int32
+    do throws(Fault) {
+      let address = unsafe withUnsafeMutablePointer(to: &handler) { UInt(bitPattern: $0) }
+      error = try engine.withRegistration(of: identity) { () throws(Fault) in
+        Int32(truncatingIfNeeded: unsafe try engine.callGuarded(symbol, address))
+      }
+    } catch {
+      engine.abortRegistration(identity)
+      logger.warning("\(image.name): its image stays mapped: its code faulted")
+      throw PluginError(path, ["netisr_plugin_register: \(error.summary) in \(image.place(of: error.pluginAddress))"])
+    }
     guard error == 0 else {
       throw unsafe fail("netisr_plugin_register returned \(error) (\(String(cString: strerror(error))))")
     }
@@ -148,8 +156,12 @@ extension PluginHost {
   /// Undoes `build`.
   private func discard(_ generation: Generation) {
     engine.abortRegistration(generation.identity)
-    generation.callUnregister(on: engine)
-    keepUnlessUnmapped(generation.image, generation.report)
+    do throws(Fault) {
+      try generation.callUnregister(on: engine)
+      keepUnlessUnmapped(generation.image, generation.report)
+    } catch {
+      keep(generation, after: error)
+    }
   }
 
   /// Unmaps an image that never served, if that is allowed.

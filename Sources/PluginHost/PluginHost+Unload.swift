@@ -36,12 +36,19 @@ extension PluginHost {
 
   /// The end of a generation that no thread can be inside of.
   func retire(_ generation: Generation) {
-    state.withLock {
-      generation.state = .retired
+    let isFaulty = state.withLock {
+      if !generation.isFaulty { generation.state = .retired }
       generation.waitingFor = 0
       retired.append(generation)
+      return generation.isFaulty
     }
-    generation.callUnregister(on: engine)
+    // Nobody knows what its code would do.
+    if isFaulty { return }
+    do throws(Fault) {
+      try generation.callUnregister(on: engine)
+    } catch {
+      return keep(generation, after: error)
+    }
     var reasons = generation.report.unload == .unmaps ? [] : generation.report.residentReasons
     if reasons.isEmpty {
       if generation.image.close() {

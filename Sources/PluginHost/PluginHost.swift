@@ -35,11 +35,20 @@ public final class PluginHost: @unchecked Sendable {
   /// By name: how many generations there were.
   var generations: [String: Int] = [:]
 
-  /// A host for one engine.
+  /// What plugins' code has done, oldest first.
+  var faults: [FaultReport] = []
+
+  /// A host for one engine. Faults of plugins no longer end the process.
   public init(engine: Engine, policy: InspectionPolicy = InspectionPolicy(), logger: Logger) {
     self.engine = engine
     inspector = Inspector(policy: policy)
     self.logger = logger
+    do throws(EngineError) {
+      try Fault.startContainment()
+    } catch {
+      logger.error("faults of plugins will end this process: \(error)")
+    }
+    unsafe engine.onFault = { [unowned self] in self.note($1, protocolNumber: $0) }
     unsafe engine.onLog = { level, plugin, line in
       let levels: [Logger.Level] = [.debug, .info, .warning, .error]
       logger.log(level: levels[min(Int(level), 3)], "\(plugin ?? "plugin"): \(line)")

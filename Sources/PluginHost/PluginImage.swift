@@ -18,6 +18,9 @@ final class PluginImage: @unchecked Sendable {
   // Open from init until `close` returns true, and then never used.
   private let handle: UnsafeMutableRawPointer
 
+  /// First address, and the one behind the last.
+  let addresses: Range<UInt>
+
   /// How many images were loaded before.
   private static let serial = Atomic<UInt>(0)
 
@@ -50,6 +53,8 @@ final class PluginImage: @unchecked Sendable {
     unsafe self.handle = handle
     var image = netisr_host_image()
     let found = unsafe netisr_host_image_of(handle, &image) == 0
+    addresses = found ? image.low..<image.high : 0..<0
+    if found { _ = netisr_host_plugin_image_add(image.low, image.high) }
     let size = Int(image.build_id_size)
     buildID =
       found && size > 0
@@ -61,10 +66,21 @@ final class PluginImage: @unchecked Sendable {
     unsafe dlsym(handle, symbol)
   }
 
+  /// Where an address in the image is: `input+0x1c`, by the nearest exported function before it, or `ip.so+0x4a0`-like by
+  /// its offset.
+  func place(of address: UInt) -> String {
+    let offset = "image+0x" + String(address &- addresses.lowerBound, radix: 16)
+    var start: UInt = 0
+    guard let name = unsafe netisr_host_symbol_of(address, &start) else { return offset }
+    return unsafe "\(String(cString: name))+0x\(String(address &- start, radix: 16)) (\(offset))"
+  }
+
   /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
   /// did not see; it stays mapped then.
   func close() -> Bool {
-    unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name)
+    guard unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) else { return false }
+    netisr_host_plugin_image_remove(addresses.lowerBound)
+    return true
   }
 
   /// `/proc/self/fd/N`, with the serial number written into the separators: a "/" more is 1, a "./" more is 0.

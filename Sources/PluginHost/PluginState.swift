@@ -1,7 +1,7 @@
 /// Where a plugin, or one of its generations, is in its life.
 ///
 ///     candidate -> inspected -> loaded -> serving -> draining -> retired -> unmapped
-///                     └─ refused                                    └─ resident
+///                     └─ refused          └─ quarantined            └─ resident
 public enum PluginState: String, Sendable {
   /// A file that nobody has looked at yet.
   case candidate
@@ -19,6 +19,8 @@ public enum PluginState: String, Sendable {
   case unmapped
   /// It was not loaded, for reasons that are kept.
   case refused
+  /// Its code faulted: no packet reaches it any more, its image stays mapped, and none of its code is run again.
+  case quarantined
   /// Retired, but its image must stay mapped, for reasons that are kept.
   case resident
 }

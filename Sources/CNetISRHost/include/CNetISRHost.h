@@ -97,6 +97,12 @@ struct netisr_host_image {
 /* 0, or -1 when the handle's image is not in the linker's list. */
 int netisr_host_image_of(void *handle, struct netisr_host_image *image);
 
+/*
+ * The nearest exported symbol at or before an address, and where it starts;
+ * NULL when there is none.  The name lives as long as its image is mapped.
+ */
+const char *netisr_host_symbol_of(uintptr_t address, uintptr_t *start);
+
 #ifdef __cplusplus
 }
 #endif

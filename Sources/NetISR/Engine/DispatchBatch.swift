@@ -31,7 +31,8 @@ extension Engine {
       unsafe rest = UnsafeBufferPointer(rebasing: rest.dropFirst(Self.chunk))
       if shortcut.isDecided, let list = unsafe full(part) {
         // As it lies: nothing of it need be looked at.
-        unsafe taken += deliver(way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count)
+        unsafe taken += deliver(
+          way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count)
       } else {
         unsafe taken += admit(part, entry, context, number, source)
       }
@@ -64,7 +65,8 @@ extension Engine {
   ) -> Int {
     let record = unsafe protocols.entrance(number)
     // Packets that may go on lie at the front of `admitted`.
-    return unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: Self.chunk) { admitted in
+    return unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: Self.chunk) {
+      admitted in
       let list = admitted.baseAddress!
       var count = 0
       for index in part.indices {

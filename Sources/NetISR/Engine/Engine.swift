@@ -62,9 +62,8 @@ public final class Engine: @unchecked Sendable {
   nonisolated(unsafe) public var onDrop: ((UnsafeMutablePointer<mbuf>, DropReason) -> Void)? = nil
 
   /// Called when a plugin's code has faulted with a protocol's packet or callback, which is quarantined by then: the
-  /// number and what is known. On the thread that recovered: it should take a copy, and let others do the rest. Set it before
-  /// traffic begins.
-  nonisolated(unsafe) public var onFault: ((Int, UnsafePointer<netisr_host_fault>) -> Void)? = nil
+  /// number and what is known. On the thread that recovered, which handles no packets meanwhile. Set it before traffic begins.
+  nonisolated(unsafe) public var onFault: ((Int, Fault) -> Void)? = nil
 
   /// Takes the lines that plugins log: level, plugin's name or nil, text. Set it before traffic begins.
   nonisolated(unsafe) public var onLog: (@Sendable (UInt32, String?, String) -> Void)? = nil
@@ -145,6 +144,7 @@ public final class Engine: @unchecked Sendable {
   func attachCurrentThread() -> UnsafeMutablePointer<ThreadContext> {
     let record = unsafe threads.acquire(for: self, cpu: 0)
     unsafe netisr_host_set_self(record)
+    prepareForFaults()
     unsafe ThreadExit.release(record)
     return unsafe record
   }
@@ -156,11 +156,18 @@ public final class Engine: @unchecked Sendable {
     let before = unsafe netisr_host_get_self()
     let record = unsafe threads.acquire(for: self, cpu: cpu)
     unsafe netisr_host_set_self(record)
+    prepareForFaults()
     defer {
       unsafe netisr_host_set_self(before)
       unsafe threads.release(record)
     }
     return try body()
+  }
+
+  /// Without a signal stack, which costs 64 KiB, a thread survives all faults but an overflow of its own.
+  private func prepareForFaults() {
+    let error = netisr_host_fault_prepare()
+    if error != 0 { unsafe onLog?(UInt32(NETISR_LOG_WARNING), nil, "a thread without a signal stack: errno \(error)") }
   }
 
   /// The engine of the calling thread, and the CPU that the thread counts as; nil on a thread without an engine.

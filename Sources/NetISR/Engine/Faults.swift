@@ -33,8 +33,8 @@ extension Engine {
   ) {
     unsafe context.abandonTable()
     unsafe quarantine(number, record)
-    let fault = unsafe netisr_host_fault_take()!
-    if let onFault = unsafe onFault { unsafe onFault(number, fault) }
+    let fault = Fault.take()
+    if let onFault = unsafe onFault { onFault(number, fault) }
   }
 
   /// A direct dispatch faulted, which was counted as dispatched.

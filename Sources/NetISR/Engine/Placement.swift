@@ -54,7 +54,7 @@ extension UnsafeMutablePointer where Pointee == ProtocolRecord {
       policy = .source
     }
     if policy == .flow {
-      if unsafe m.pointee.m_pkthdr.rsstype == UInt8(M_HASHTYPE_NONE), 
+      if unsafe m.pointee.m_pkthdr.rsstype == UInt8(M_HASHTYPE_NONE),
         let m2flow = unsafe unsafeBitCast(pointee.m2flow, to: netisr_host_function?.self)
       {
         guard let given = unsafe call(m2flow, m, source, nil) else { return nil }
@@ -71,7 +71,8 @@ extension UnsafeMutablePointer where Pointee == ProtocolRecord {
   /// Calls a callback of the policy: nil when it kept the packet, or faulted.
   @inline(__always)
   private func call(
-    _ function: netisr_host_function, _ m: UnsafeMutablePointer<mbuf>, _ source: UInt, _ cpu: UnsafeMutablePointer<UInt32>?
+    _ function: netisr_host_function, _ m: UnsafeMutablePointer<mbuf>, _ source: UInt,
+    _ cpu: UnsafeMutablePointer<UInt32>?
   ) -> UnsafeMutablePointer<mbuf>? {
     let result = unsafe netisr_host_call_function(self, function, UInt(bitPattern: m), source, UInt(bitPattern: cpu))
     return unsafe UnsafeMutablePointer<mbuf>(bitPattern: result.value)

@@ -53,7 +53,9 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
   func enqueue(
     _ record: UnsafeMutablePointer<ProtocolRecord>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int, on wsid: Int
   ) -> Int32 {
-    guard unsafe record.pointee.queues[wsid].append(m, by: self) else { return unsafe overflow(record, m, number, wsid) }
+    guard unsafe record.pointee.queues[wsid].append(m, by: self) else {
+      return unsafe overflow(record, m, number, wsid)
+    }
     unsafe record.pointee.streams[wsid].signal()
     return 0
   }

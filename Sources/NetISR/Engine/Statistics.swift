@@ -122,7 +122,8 @@ extension Engine {
     unsafe threads.forEach { record in
       for number in 0..<Protocols.count {
         // Received and handled in one figure.
-        let atOnce = unsafe record.pointee.traffic.load(.dispatched, of: number)
+        let atOnce =
+          unsafe record.pointee.traffic.load(.dispatched, of: number)
           &+ record.pointee.traffic.load(.hybrid, of: number)
         unsafe result.received &+= atOnce &+ record.pointee.traffic.load(.received, of: number)
         unsafe result.handled &+= atOnce &+ record.pointee.traffic.load(.handled, of: number)

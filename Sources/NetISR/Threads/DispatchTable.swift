@@ -53,7 +53,9 @@ struct DispatchTable {
   var epoch: UInt { unsafe words[Protocols.count].load(ordering: .relaxed) }
 
   /// The next epoch, which it is from now on.
-  func advanceEpoch() -> UInt { unsafe words[Protocols.count].wrappingAdd(1, ordering: .sequentiallyConsistent).newValue }
+  func advanceEpoch() -> UInt {
+    unsafe words[Protocols.count].wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+  }
 
   /// The shortcut of a number, 0 to `Protocols.count` - 1. Inside of a grace-period section.
   @inline(__always)

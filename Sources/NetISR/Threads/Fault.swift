@@ -1,0 +1,96 @@
+import CNetISRHost
+import Glibc
+
+/// A fault in a plugin's code that was recovered from: a copy of what the signal handler wrote down.
+public struct Fault: Error, Sendable {
+  /// Nanoseconds since 1970.
+  public let time: UInt64
+  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT, and `si_code` of sigaction(2).
+  public let signal: Int32
+  public let code: Int32
+  /// What was touched; for SIGFPE and SIGILL the instruction, for SIGABRT 0.
+  public let address: UInt
+  /// The instruction, and the innermost address in the plugin's image: they differ in a library function that it called.
+  public let instruction: UInt
+  public let pluginAddress: UInt
+  /// Whether the stack was exhausted.
+  public let isStackOverflow: Bool
+  /// The kernel's number of the thread.
+  public let thread: Int32
+  /// The registers, in the order of their listing.
+  public let registers: [(name: String, value: UInt)]
+  /// Return addresses, the instruction first, up to the host's call.
+  public let backtrace: [UInt]
+  /// The packet in flight as the plugin left it, or its beginning; empty where there was none or it could not be read.
+  public let packet: [UInt8]
+  /// Bytes of that packet.
+  public let packetLength: Int
+
+  init(_ fault: netisr_host_fault) {
+    time = unsafe fault.time
+    signal = unsafe fault.signal
+    code = unsafe fault.code
+    address = unsafe fault.address
+    instruction = unsafe fault.pc
+    pluginAddress = unsafe fault.plugin_pc
+    isStackOverflow = unsafe fault.is_overflow != 0
+    thread = unsafe fault.thread
+    var fault = unsafe fault
+    registers = unsafe withUnsafeBytes(of: &fault.registers) { bytes in
+      let words = unsafe bytes.bindMemory(to: UInt.self)
+      return words.indices.map { index in
+        let name = unsafe netisr_host_register_name(UInt32(index)).map { unsafe String(cString: $0) }
+        return (name ?? "?", unsafe words[index])
+      }
+    }
+    backtrace = unsafe withUnsafeBytes(of: &fault.frames) { [count = Int(fault.frame_count)] in
+      unsafe Array($0.bindMemory(to: UInt.self).prefix(count))
+    }
+    packet = unsafe withUnsafeBytes(of: &fault.packet) { [count = Int(fault.captured)] in
+      unsafe Array($0.prefix(count))
+    }
+    packetLength = unsafe Int(fault.packet_length)
+  }
+
+  /// Takes up the fault that the calling thread has just recovered from.
+  static func take() -> Fault { unsafe Fault(netisr_host_fault_take().pointee) }
+
+  /// `SIGSEGV`, ...
+  public var signalName: String {
+    switch signal {
+    case SIGSEGV: "SIGSEGV"
+    case SIGBUS: "SIGBUS"
+    case SIGFPE: "SIGFPE"
+    case SIGILL: "SIGILL"
+    case SIGABRT: "SIGABRT"
+    default: "signal \(signal)"
+    }
+  }
+
+  /// What happened, in a few words: `SIGSEGV at 0x10`, `stack overflow`.
+  public var summary: String {
+    if isStackOverflow { return "stack overflow" }
+    return switch signal {
+    case SIGSEGV, SIGBUS: "\(signalName) at 0x\(String(address, radix: 16))"
+    default: signalName
+    }
+  }
+
+  /// Has faults of plugins caught in this process from now on. Throws an errno value, with its reason.
+  public static func startContainment() throws(EngineError) {
+    let error = netisr_host_faults_install()
+    if error != 0 { throw unsafe EngineError(error, "signal handlers: \(String(cString: strerror(error)))") }
+  }
+}
+
+extension Engine {
+  /// Calls a function of a plugin, with one argument and any result, on this thread, which belongs to the engine: from its registration or
+  /// its end. Throws when it faulted; what it held of tables is given back. [control]
+  public func callGuarded(_ function: UnsafeRawPointer, _ argument: UInt = 0) throws(Fault) -> UInt {
+    let function = unsafe unsafeBitCast(function, to: netisr_host_function.self)
+    let result = netisr_host_call_function(nil, function, argument, 0, 0)
+    if result.returned == 1 { return result.value }
+    if let context = unsafe netisr_host_context() { unsafe context.abandonTable() }
+    throw Fault.take()
+  }
+}

@@ -1,0 +1,55 @@
+import NetISR
+
+/// A fault of a plugin's code, with what the host knows of that code.
+public struct FaultReport: Sendable {
+  /// Counted from 1 over the host's life.
+  public let number: Int
+  /// The plugin's name, and which of its generations; nil and 0 for code of an image that is not known.
+  public let plugin: String?
+  public let generation: Int
+  /// The GNU build-id of its image, in hexadecimal.
+  public let buildID: String?
+  /// The protocol in whose service it ran.
+  public let proto: Int
+  /// Where in the image: a function with an offset, and the offset in the image.
+  public let place: String
+  /// The signal, the registers, the stack, the packet.
+  public let fault: Fault
+}
+
+extension PluginHost {
+  /// How many reports are kept; the newest.
+  static let keptFaults = 256
+
+  /// The faults so far, oldest first: the last 256. [any thread]
+  public func faultReports() -> [FaultReport] {
+    state.withLock { faults }
+  }
+
+  /// Keeps what is known of a fault, and notes which generation is not to be trusted. On the thread that recovered from
+  /// it; the engine has taken the protocol out of service.
+  func note(_ fault: Fault, protocolNumber: Int) {
+    let report = state.withLock { () -> FaultReport in
+      let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(fault.pluginAddress) }
+      let place = generation?.image.place(of: fault.pluginAddress) ?? "0x" + String(fault.pluginAddress, radix: 16)
+      let report = FaultReport(
+        number: (faults.last?.number ?? 0) + 1, plugin: generation?.identity.name, generation: generation?.number ?? 0,
+        buildID: generation?.image.buildID, proto: protocolNumber, place: place, fault: fault)
+      generation?.quarantine("\(fault.summary) in \(place)")
+      if faults.count == Self.keptFaults { faults.removeFirst() }
+      faults.append(report)
+      return report
+    }
+    logger.error(
+      "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)")
+  }
+
+  /// Keeps a generation whose code faulted when it was told of its end.
+  func keep(_ generation: Generation, after fault: Fault) {
+    note(fault, protocolNumber: Int(generation.proto))
+    state.withLock {
+      generation.quarantine("netisr_plugin_unregister: \(fault.summary)")
+      if !retired.contains(where: { $0 === generation }) { retired.append(generation) }
+    }
+  }
+}

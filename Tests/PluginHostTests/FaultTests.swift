@@ -1,0 +1,227 @@
+import CNetISR
+import Foundation
+import NetISR
+import PluginHost
+import TestSupport
+import Testing
+
+/// Ways for a plugin's code to end a process, and what is told of each.
+private enum Misdeed: String, CaseIterable, CustomTestStringConvertible {
+  case wildWrite = "*(volatile int *)(uintptr_t)0xdead0 = 1;"
+  case wildRead = "counter_add(mine, *(volatile uint8_t *)(uintptr_t)~0ull);"
+  case jumpToNowhere = "((void (*)(void))(uintptr_t)0x10)();"
+  case trap = "__builtin_trap();"
+  case division = "volatile int zero = 0; counter_add(mine, (uint64_t)(7 / zero));"
+  case abort = "abort();"
+  case assertion = "__assert_fail(\"m != 0\", \"bad.c\", 1, \"input\");"
+  case endlessRecursion = "counter_add(mine, (uint64_t)sink(m, 0));"
+  case wildCopy = "memcpy((void *)(uintptr_t)0xdead0, m, (size_t)m->m_len + 32);"
+
+  var testDescription: String { String(describing: self) }
+
+  var summary: String {
+    switch self {
+    case .wildWrite, .wildCopy: "SIGSEGV at 0xdead0"
+    // Not canonical, or the last page: either signal, and not always the address.
+    case .wildRead: "SIG"
+    case .jumpToNowhere: "SIGSEGV at 0x10"
+    case .trap: "SIGILL"
+    case .division: "SIGFPE"
+    case .abort, .assertion: "SIGABRT"
+    case .endlessRecursion: "stack overflow"
+    }
+  }
+}
+
+/// A plugin of protocol 12, "bad": frees each packet, but for those that begin with `!`.
+private func badPlugin(_ misdeed: Misdeed?, callback: String = "", build: Int = 1) -> String {
+  """
+  #include <CNetISR.h>
+  #include <stdlib.h>
+  #include <string.h>
+  #include <assert.h>
+  NETISR_PLUGIN("bad", 12, 1, \(build));
+  static counter_t mine;
+  __attribute__((noinline, optnone)) static int sink(struct mbuf *m, int depth)
+  {
+    volatile char room[512];
+    if (depth < 0)
+      return (0);
+    room[depth & 511] = (char)depth;
+    return (sink(m, depth + 1) + room[m->m_len & 511]);
+  }
+  static struct mbuf *flow(struct mbuf *m, uintptr_t source)
+  {
+    (void)source;
+    \(callback)
+    m->m_pkthdr.flowid = 0;
+    m->m_pkthdr.rsstype = M_HASHTYPE_OPAQUE;
+    return (m);
+  }
+  static void input(struct mbuf *m)
+  {
+    if (*(char *)m->m_data == '!') { \(misdeed?.rawValue ?? "") }
+    counter_add(mine, 1);
+    m_freem(m);
+  }
+  int netisr_plugin_register(struct netisr_handler *nhp)
+  {
+    int error = counter_define("bad.handled", &mine);
+    if (error != 0)
+      return (error);
+    (void)sink;
+    nhp->nh_name = "bad";
+    nhp->nh_handler = input;
+    nhp->nh_m2flow = flow;
+    nhp->nh_proto = 12;
+    nhp->nh_policy = NETISR_POLICY_FLOW;
+    return (0);
+  }
+  """
+}
+
+private func makeDirectory() throws -> String {
+  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("netisr-\(UUID().uuidString)").path
+  try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  return directory
+}
+
+private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
+  let m = m_gethdr(M_NOWAIT, MT_DATA)!
+  memset(m.pointee.m_data, Int32(first.asciiValue!), 16)
+  m.pointee.m_len = 16
+  m.pointee.m_pkthdr.len = 16
+  return m
+}
+
+/// A fault ends no more than the plugin that it is in.
+@Suite(.serialized) struct FaultTests {
+  @Test(arguments: Misdeed.allCases, Dispatch.allCases.filter { $0 != .default })
+  fileprivate func theHostOutlivesAHandler(_ misdeed: Misdeed, _ dispatch: Dispatch) throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try CPlugin.compile(badPlugin(misdeed), to: "\(directory)/bad.so")
+    try CPlugin.compile(CPlugin.probe(build: 1), to: "\(directory)/probe.so")
+    try withHost(dispatch: dispatch) { engine, host in
+      try host.load("\(directory)/bad.so")
+      try host.load("\(directory)/probe.so")
+      engine.withAttachedThread {
+        for _ in 0..<10 { #expect(netisr_dispatch(12, packet(".")) == 0) }
+        #expect(eventually { engine.isDrained })
+        _ = netisr_dispatch(12, packet("!"))
+        #expect(eventually { !host.faultReports().isEmpty })
+        for _ in 0..<10 { #expect(netisr_dispatch(12, packet(".")) == EPROTONOSUPPORT) }
+        // The others go on.
+        for _ in 0..<100 { #expect(netisr_dispatch(11, packet(".")) == 0) }
+      }
+      #expect(eventually { engine.isDrained })
+      let balance = engine.conservation()
+      #expect(balance.isBalanced)
+      #expect(balance.handled == 110)
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 11"])
+
+      let report = try #require(host.faultReports().first)
+      #expect(host.faultReports().count == 1)
+      #expect(report.plugin == "bad" && report.generation == 1 && report.proto == 12)
+      #expect(report.fault.summary.hasPrefix(misdeed.summary), "\(report.fault.summary)")
+      #expect(report.fault.packet == [UInt8](repeating: UInt8(ascii: "!"), count: 16))
+      #expect(!report.fault.backtrace.isEmpty)
+      #expect(host.list().first { $0.name == "bad" }?.state == .quarantined)
+
+      // A better build takes its place.
+      try CPlugin.compile(badPlugin(nil, build: 2), to: "\(directory)/bad.so")
+      try host.reload("bad")
+      engine.withAttachedThread {
+        for _ in 0..<10 { #expect(netisr_dispatch(12, packet("!")) == 0) }
+      }
+      #expect(eventually { engine.isDrained })
+      #expect(engine.conservation().handled == 120)
+      #expect(host.plugin(named: "bad")?.state == .serving)
+      #expect(host.list().contains { $0.name == "bad" && $0.generation == 1 && $0.state == .quarantined })
+      try host.unload("bad")
+    }
+  }
+
+  /// In the middle of a batch: what came before is handled, what comes after is dropped and counted.
+  @Test(arguments: Dispatch.allCases.filter { $0 != .default })
+  func aBatchIsLostFromTheFaultOn(_ dispatch: Dispatch) throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try CPlugin.compile(badPlugin(.trap), to: "\(directory)/bad.so")
+    try withHost(dispatch: dispatch, workers: false) { engine, host in
+      try host.load("\(directory)/bad.so")
+      engine.withAttachedThread {
+        var batch: [UnsafeMutablePointer<mbuf>?] = (0..<20).map { packet($0 == 7 ? "!" : ".") }
+        _ = netisr_dispatch_batch(12, 0, &batch, 20)
+      }
+      for wsid in 0..<engine.workerCount { engine.runWorker(wsid) }
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && balance.received == 20)
+      #expect(balance.handled == 7)
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 13"])
+      // The one in flight may be anybody's; all others came back.
+      #expect(engine.mbufStatistics.mbufs.inFlight == 1)
+    }
+  }
+
+  @Test(arguments: Dispatch.allCases.filter { $0 != .default && $0 != .direct })
+  func theHostOutlivesACallback(_ dispatch: Dispatch) throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try CPlugin.compile(badPlugin(nil, callback: Misdeed.wildWrite.rawValue), to: "\(directory)/bad.so")
+    try withHost(dispatch: dispatch) { engine, host in
+      try host.load("\(directory)/bad.so")
+      engine.withAttachedThread {
+        #expect(netisr_dispatch(12, packet(".")) == EFAULT)
+        #expect(netisr_dispatch(12, packet(".")) == EPROTONOSUPPORT)
+      }
+      #expect(host.faultReports().map(\.fault.summary) == ["SIGSEGV at 0xdead0"])
+      #expect(engine.conservation().isBalanced)
+    }
+  }
+
+  @Test func aFaultingRegistrationIsARefusal() throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let source = CPlugin.probe(build: 1, registration: "*(volatile int *)(uintptr_t)0xdead0 = 1;")
+    try CPlugin.compile(source, to: "\(directory)/probe.so")
+    try CPlugin.compile(CPlugin.probe(build: 2), to: "\(directory)/good.so")
+    try withHost { engine, host in
+      let error = #expect(throws: PluginError.self) { try host.load("\(directory)/probe.so") }
+      #expect(error?.description.contains("netisr_plugin_register: SIGSEGV at 0xdead0 in netisr_plugin_register+0x") == true)
+      try host.load("\(directory)/good.so")
+    }
+  }
+
+  @Test func aFaultingEndIsKept() throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let source = CPlugin.probe(
+      build: 1, extra: "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { __builtin_trap(); }")
+    try CPlugin.compile(source, to: "\(directory)/probe.so")
+    try withHost { engine, host in
+      try host.load("\(directory)/probe.so")
+      try host.unload("probe")
+      #expect(host.list().map(\.state) == [.quarantined])
+      #expect(host.faultReports().map(\.fault.summary) == ["SIGILL"])
+    }
+  }
+
+  /// Many threads fault at the same time in the same handler: each recovers, and the protocol is quarantined once.
+  @Test func manyThreadsFaultAtOnce() throws {
+    let directory = try makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try CPlugin.compile(badPlugin(.division), to: "\(directory)/bad.so")
+    try withHost(dispatch: .direct) { engine, host in
+      try host.load("\(directory)/bad.so")
+      DispatchQueue.concurrentPerform(iterations: 8) { _ in
+        engine.withAttachedThread {
+          for number in 0..<1000 { _ = netisr_dispatch(12, packet(number == 500 ? "!" : ".")) }
+        }
+      }
+      #expect((1...8).contains(host.faultReports().count))
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && balance.received == 8000)
+    }
+  }
+}
