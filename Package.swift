@@ -123,6 +123,10 @@ let package = Package(
       swiftSettings: test),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(
+      name: "StressTests",
+      dependencies: ["NetISR", "PluginHost", "TestSupport", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: test),
+    .testTarget(
       name: "EngineBenchTests", dependencies: ["EngineBench", "CBaseline", "CEngineBench", "NetISR"],
       swiftSettings: test),
     .testTarget(name: "PluginInspectorTests", dependencies: ["PluginInspector", "TestSupport"], swiftSettings: test),
