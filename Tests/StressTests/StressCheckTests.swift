@@ -3,7 +3,7 @@ import Testing
 import TestSupport
 
 /// The stress test's own check, driven by hand: it says so when a packet overtakes another.
-@Suite struct CheckTests {
+@Suite struct StressCheckTests {
   /// As the original does it, a packet that is handled directly overtakes those that are queued from before.
   @Test(arguments: [false, true])
   func aPacketThatOvertakesIsSeen(ordersPolicyChanges: Bool) throws {
