@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update deps lint format tsan asan clean
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -67,6 +67,11 @@ bench-check bench-update: PACKAGES += valgrind
 bench-check bench-update: deps
 	$(SWIFT) build -c release --package-path Benchmarks
 	Benchmarks/.build/release/Instructions $(@:bench-%=%) Benchmarks/thresholds.json
+
+# Flows of many kinds through engines of 1 to 256 workstreams, in simulated time; CAPTURES adds those of capture files.
+simulate: deps
+	$(SWIFT) build -c release --package-path Benchmarks --product Simulate
+	Benchmarks/.build/release/Simulate $(or $(SEED),1) $(or $(CAPTURES),Samples/ethernet.pcap)
 
 # Debian's packages that the build needs, where they are missing.
 deps:

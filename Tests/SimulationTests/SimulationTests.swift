@@ -5,7 +5,7 @@ import TestSupport
 
 /// Engines of more workstreams than this machine has CPUs, driven by hand, through made-up flows.
 @Suite struct SimulationTests {
-  private static let packets = 40_000
+  private static let packets = 10_000
 
   static let traffics = [
     Traffic.uniform(flows: 8192, packets: packets, seed: 1), Traffic.zipf(1.1, flows: 8192, packets: packets, seed: 1),
