@@ -87,7 +87,7 @@ struct StressChanges {
 
   /// Half of the time back to where the round began.
   private mutating func changeDispatch(of proto: UInt32) throws {
-    let dispatch = Bool.random(using: &random) ? round.dispatch : Dispatch.allCases.randomElement(using: &random)!
+    let dispatch = Bool.random(using: &random) ? round.dispatch : round.dispatches.randomElement(using: &random)!
     if Bool.random(using: &random), dispatch != .default {
       engine.dispatchPolicy = dispatch
     } else {

@@ -10,7 +10,6 @@ import TestSupport
 struct StressRound {
   private static let senders = 8
   private static let window = 16
-  private static let cpus = 4
 
   let policy: Policy
   /// The global dispatch policy at the beginning, to which changes come back.
@@ -18,6 +17,15 @@ struct StressRound {
   /// Only changes that lose nothing: then there must be no gap at all. Otherwise also those that drop packets.
   let isGapless: Bool
   let seed: UInt64
+
+  /// CPUs: several senders on each, or every sender on one of its own, where it becomes the preferred one.
+  var cpus: Int { [2, 4, 8][Int((seed >> 1) % 3)] }
+
+  /// Whether nothing is ever dispatched directly. Then no two handlers run at once for one flow, whoever sends it.
+  var isSerial: Bool { dispatch != .direct && seed & 1 == 0 }
+
+  /// The dispatch policies that changes choose from.
+  var dispatches: [Dispatch] { Dispatch.allCases.filter { !isSerial || $0 != .direct } }
 
   /// Packets under way at most.
   var inFlight: Int { Self.senders * Self.window }
@@ -36,12 +44,13 @@ struct StressRound {
 
   /// Runs it, expects that nothing is wrong, and says in a line what was done.
   func run(seconds: Double, _ plugins: StressPlugins) throws -> String {
-    let engine = Engine(Engine.Configuration(cpuCount: Self.cpus, dispatch: dispatch))
+    let engine = Engine(Engine.Configuration(cpuCount: cpus, dispatch: dispatch))
     let host = PluginHost(engine: engine, logger: Logger(label: "stress") { _ in SwiftLogNoOpLogHandler() })
-    var plan = OrderedTraffic.Plan(policy: policy, senders: Self.senders, cpus: Self.cpus)
+    var plan = OrderedTraffic.Plan(policy: policy, senders: Self.senders, cpus: cpus)
     plan.window = Self.window
     plan.relay = StressPlugins.protocols[1].proto
     plan.isVaried = true
+    plan.sharesFlows = isSerial
     plan.seed = seed
     let traffic = OrderedTraffic(plan, on: engine)
     var changes = StressChanges(self, engine: engine, host: host, plugins: plugins, traffic: traffic)
@@ -79,6 +88,6 @@ struct StressRound {
 
 extension StressRound: CustomStringConvertible {
   var description: String {
-    "\(policy.name) \(dispatch.name) \(isGapless ? "gapless" : "dropping") seed \(seed)"
+    "\(policy.name) \(dispatch.name) \(isGapless ? "gapless" : "dropping")\(isSerial ? " serial" : "") \(cpus) cpus seed \(seed)"
   }
 }

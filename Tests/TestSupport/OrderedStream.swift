@@ -18,10 +18,12 @@ final class OrderedStream: @unchecked Sendable {
 
   init(
     _ plan: OrderedTraffic.Plan, sender: Int, index: Int, done: UnsafeMutablePointer<Atomic<UInt64>>,
-    cells: (UnsafeMutablePointer<Atomic<UInt64>>, UnsafeMutablePointer<Atomic<UInt64>>)
+    cells: (UnsafeMutablePointer<Atomic<UInt64>>, UnsafeMutablePointer<Atomic<UInt64>>),
+    groups: (UnsafeMutablePointer<Atomic<UInt64>>, UnsafeMutablePointer<Atomic<UInt64>>)
   ) {
     self.plan = plan
-    place = sender * plan.streams + index
+    let isShared = plan.isShared(index)
+    place = isShared ? plan.senders * plan.streams + index : sender * plan.streams + index
     source = UInt64(place)
     isQueued = plan.isVaried && index % 4 == 3
     doneWord = done
@@ -32,8 +34,13 @@ final class OrderedStream: @unchecked Sendable {
     // Every second stream of each kind.
     let relay = index % 4 < 2 ? plan.relay : nil
     let source = source
-    second = relay.map { SequenceCell(at: cells.1, proto: $0, source: source, flow: id, done: done, next: nil) }
-    first = SequenceCell(at: cells.0, proto: plan.proto, source: source, flow: id, done: done, next: second)
+    second = relay.map {
+      SequenceCell(
+        at: cells.1, proto: $0, source: source, flow: id, done: done, next: nil, group: isShared ? groups.1 : nil)
+    }
+    first = SequenceCell(
+      at: cells.0, proto: plan.proto, source: source, flow: id, done: done, next: second,
+      group: isShared ? groups.0 : nil)
   }
 
   /// Packets sent.

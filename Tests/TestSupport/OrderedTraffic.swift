@@ -31,6 +31,9 @@ public final class OrderedTraffic: @unchecked Sendable {
     /// Whether some streams are always queued, and whether packets are sent in batches too. Otherwise every packet is
     /// dispatched by itself.
     public var isVaried = false
+    /// Whether some streams have their source, flow and wish in common with one of every other sender. Their handlers may
+    /// not run at once, unless packets are dispatched directly.
+    public var sharesFlows = false
     /// For what is chosen at random.
     public var seed: UInt64 = 1
 
@@ -38,6 +41,9 @@ public final class OrderedTraffic: @unchecked Sendable {
     public init(policy: Policy, senders: Int, cpus: Int) {
       (self.policy, self.senders, self.cpus) = (policy, senders, cpus)
     }
+
+    /// Of four streams two: one that goes through both protocols, and one that does not.
+    func isShared(_ index: Int) -> Bool { sharesFlows && (1...2).contains(index % 4) }
   }
 
   /// What was sent.
@@ -66,7 +72,7 @@ public final class OrderedTraffic: @unchecked Sendable {
     self.plan = plan
     interfaces = (0..<4).map { _ in Port() }
     running = Atomic(plan.senders)
-    let cells = plan.senders * (2 * plan.streams + 1)
+    let cells = plan.senders * (2 * plan.streams + 1) + 2 * plan.streams
     let bytes = cells * SequenceCell.words * 8
     memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
       .bindMemory(to: Atomic<UInt64>.self, capacity: cells * SequenceCell.words)
@@ -76,10 +82,11 @@ public final class OrderedTraffic: @unchecked Sendable {
       defer { place += SequenceCell.words }
       return place
     }
+    let groups = (0..<plan.streams).map { _ in (take(), take()) }
     streams = (0..<plan.senders).map { sender in
       let done = take()
-      return (0..<plan.streams).map { index in
-        OrderedStream(plan, sender: sender, index: index, done: done, cells: (take(), take()))
+      return groups.indices.map { index in
+        OrderedStream(plan, sender: sender, index: index, done: done, cells: (take(), take()), groups: groups[index])
       }
     }
     engine.onDrop = { m, _ in SequenceCell(of: m)?.drop() }

@@ -16,9 +16,9 @@ public struct SequenceCell: @unchecked Sendable {
   private enum Word: Int {
     case last, handled, late, overlaps, gaps, busy, dropped
     // Fixed while packets flow.
-    case done, next, source, proto, flow
+    case done, next, source, proto, flow, group
     /// Written without any care by a plugin under the thread sanitizer, which then says whether handlers of
-    /// one stream happen one after another also for the memory.
+    /// one group happen one after another also for the memory.
     case witness
   }
 
@@ -29,6 +29,8 @@ public struct SequenceCell: @unchecked Sendable {
 
   private let base: UnsafeMutablePointer<Atomic<UInt64>>
 
+  private init(base: UnsafeMutablePointer<Atomic<UInt64>>) { self.base = base }
+
   /// The cell that a packet leads to; nil for packets without one.
   public init?(of m: UnsafeMutablePointer<mbuf>) {
     guard let base = UnsafeMutablePointer<Atomic<UInt64>>(bitPattern: UInt(m.pointee.m_pkthdr.ph_loc.1))
@@ -36,12 +38,14 @@ public struct SequenceCell: @unchecked Sendable {
     self.base = base
   }
 
-  /// A cell in memory that its owner keeps.
+  /// A cell in memory that its owner keeps. Streams of one `group` have a cell in common that says whether a handler runs for
+  /// one of them: for those which may not run at once either.
   init(
     at base: UnsafeMutablePointer<Atomic<UInt64>>, proto: UInt32, source: UInt64, flow: UInt64,
-    done: UnsafeMutablePointer<Atomic<UInt64>>, next: SequenceCell?
+    done: UnsafeMutablePointer<Atomic<UInt64>>, next: SequenceCell?, group: UnsafeMutablePointer<Atomic<UInt64>>? = nil
   ) {
     self.base = base
+    write(.group, UInt64(UInt(bitPattern: group ?? base)))
     write(.proto, UInt64(proto))
     write(.source, source)
     write(.flow, flow)
@@ -59,13 +63,14 @@ public struct SequenceCell: @unchecked Sendable {
 
   /// Checks a packet as its handler, and frees it.
   public func handle(_ m: UnsafeMutablePointer<mbuf>) {
-    if exchange(.busy, 1) != 0 { add(.overlaps) }
+    let group = SequenceCell(base: UnsafeMutablePointer(bitPattern: UInt(read(.group)))!)
+    if group.exchange(.busy, 1) != 0 { add(.overlaps) }
     let number = m.pointee.m_pkthdr.ph_loc.0
     let last = exchange(.last, number)
     if number <= last { add(.late) } else { add(.gaps, number - last - 1) }
     add(.handled)
     m_freem(m)
-    _ = exchange(.busy, 0)
+    _ = group.exchange(.busy, 0)
     finish()
   }
 
@@ -88,7 +93,7 @@ public struct SequenceCell: @unchecked Sendable {
   public var handled: UInt64 { read(.handled) }
   /// Packets that came late or twice.
   public var late: UInt64 { read(.late) }
-  /// Packets whose handler began before that of another one of the stream had ended.
+  /// Packets whose handler began before that of another one of the group had ended.
   public var overlaps: UInt64 { read(.overlaps) }
   /// Numbers that were left out.
   public var gaps: UInt64 { read(.gaps) }
@@ -116,7 +121,9 @@ extension CPlugin {
       uint64_t last, handled, late, overlaps, gaps, busy, dropped;
       uint64_t *done;
       struct cell *next;
-      uint64_t source, proto, flow, witness, spare[3];
+      uint64_t source, proto, flow;
+      struct cell *group;
+      uint64_t witness, spare[2];
     };
     _Static_assert(sizeof(struct cell) == \(SequenceCell.words * 8), "as the test has it");
     static counter_t mine;
@@ -124,13 +131,13 @@ extension CPlugin {
     static void input(struct mbuf *m)
     {
       struct cell *c = (struct cell *)(uintptr_t)m->m_pkthdr.ph_loc[1];
-      struct cell *next = c->next;
+      struct cell *next = c->next, *group = c->group;
       uint64_t *done = c->done;
       counter_add(mine, 1);
-      if (__atomic_exchange_n(&c->busy, 1, __ATOMIC_RELAXED) != 0)
+      if (__atomic_exchange_n(&group->busy, 1, __ATOMIC_RELAXED) != 0)
         add(&c->overlaps, 1);
     #if __has_feature(thread_sanitizer)
-      c->witness++;
+      group->witness++;
     #endif
       uint64_t number = m->m_pkthdr.ph_loc[0];
       uint64_t last = __atomic_exchange_n(&c->last, number, __ATOMIC_RELAXED);
@@ -144,7 +151,7 @@ extension CPlugin {
         netisr_dispatch_src(next->proto, next->source, m);
       } else
         m_freem(m);
-      __atomic_store_n(&c->busy, 0, __ATOMIC_RELAXED);
+      __atomic_store_n(&group->busy, 0, __ATOMIC_RELAXED);
       if (next == NULL)
         __atomic_fetch_add(done, 1, __ATOMIC_RELEASE);
     }
