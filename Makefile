@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test build plugins install uninstall bench bench-check bench-update deps lint format tsan asan clean
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -20,6 +20,13 @@ run: plugins
 test: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+# Order and the balance under changes of everything, for as long as SECONDS says. The same SEED makes the same choices.
+stress: export NETISR_STRESS_SECONDS = $(or $(SECONDS),600)
+stress: export NETISR_STRESS_SEED = $(SEED)
+stress: deps
+	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-stress
+	$(SWIFT) test -c release --skip-build --scratch-path .build-stress --filter StressTests
 
 build: deps
 	$(SWIFT) build -c release
@@ -61,6 +68,11 @@ bench-check bench-update: deps
 	$(SWIFT) build -c release --package-path Benchmarks
 	Benchmarks/.build/release/Instructions $(@:bench-%=%) Benchmarks/thresholds.json
 
+# Flows of many kinds through engines of 1 to 256 workstreams, in simulated time; CAPTURES adds those of capture files.
+simulate: deps
+	$(SWIFT) build -c release --package-path Benchmarks --product Simulate
+	Benchmarks/.build/release/Simulate $(or $(SEED),1) $(or $(CAPTURES),Samples/ethernet.pcap)
+
 # Debian's packages that the build needs, where they are missing.
 deps:
 	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
@@ -91,5 +103,5 @@ asan: deps
 	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
 
 clean:
-	rm -rf .build .build-static .build-tsan .build-asan Benchmarks/.build
+	rm -rf .build .build-static .build-tsan .build-asan .build-stress Benchmarks/.build
 	rm -f plugins.d/*.so

@@ -41,6 +41,7 @@ let package = Package(
   products: [
     // The engine, for programs of one's own: the benchmarks are one.
     .library(name: "NetISR", targets: ["NetISR", "CNetISR"]),
+    .library(name: "Simulation", targets: ["Simulation"]),
     .library(name: "ether", type: .dynamic, targets: ["EtherPlugin"]),
     .library(name: "ip", type: .dynamic, targets: ["IPPlugin"]),
     .library(name: "ip6", type: .dynamic, targets: ["IP6Plugin"]),
@@ -98,6 +99,11 @@ let package = Package(
       name: "EngineBench", dependencies: ["NetISR", "CNetISR", "CNetISRHost", "CBaseline", "CEngineBench"],
       swiftSettings: host),
 
+    // Beside the benchmarks that print it; here, because it is tested.
+    .target(
+      name: "Simulation", dependencies: ["NetISR", "CNetISR", "PacketIO"], path: "Benchmarks/Sources/Simulation",
+      swiftSettings: host),
+
     .executableTarget(
       name: "netisr",
       dependencies: [
@@ -122,6 +128,12 @@ let package = Package(
       name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost"], path: "Tests/TestSupport",
       swiftSettings: test),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
+    .testTarget(
+      name: "StressTests",
+      dependencies: ["NetISR", "PluginHost", "TestSupport", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: test),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulation", "PacketIO", "TestSupport"], swiftSettings: test),
     .testTarget(
       name: "EngineBenchTests", dependencies: ["EngineBench", "CBaseline", "CEngineBench", "NetISR"],
       swiftSettings: test),

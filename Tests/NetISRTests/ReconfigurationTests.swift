@@ -1,7 +1,6 @@
 import CNetISR
 import Foundation
 import NetISR
-import Synchronization
 import Testing
 import TestSupport
 
@@ -9,46 +8,19 @@ import TestSupport
 @Suite struct ReconfigurationTests {
   @Test(arguments: [Policy.source, .flow, .cpu], [Dispatch.direct, .hybrid, .deferred])
   func orderHoldsOverChangesOfTheWorkers(policy: Policy, dispatch: Dispatch) throws {
-    let senders = 3
-    let packets = CPlugin.sanitizer == nil ? 60_000 : 6_000
     let engine = Engine(Engine.Configuration(cpuCount: 4, dispatch: dispatch))
-    // Each sender has four flows; a flow is in one sender's hands.
-    let seen = (0..<4 * senders).map { _ in Sequence() }
-    var handler = TestHandler { m in
-      seen[Int(m.pointee.m_pkthdr.ph_loc.0)].note(m.pointee.m_pkthdr.ph_loc.1)
-      m_freem(m)
-    }
-    if policy == .flow {
-      handler.m2flow = { m in
-        m.pointee.m_pkthdr.flowid = UInt32(m.pointee.m_pkthdr.ph_loc.0)
-        m.pointee.m_pkthdr.rsstype = UInt8(M_HASHTYPE_OPAQUE)
-        return m
-      }
-    }
-    if policy == .cpu { handler.m2cpuid = { m in (m, UInt32(m.pointee.m_pkthdr.ph_loc.0)) } }
-    try engine.register(11, named: "test", policy: policy, queueLimit: 64, handler)
+    var plan = OrderedTraffic.Plan(policy: policy, senders: 3, cpus: 4)
+    plan.streams = 4
+    // Together below the smallest limit: nothing may be lost.
+    plan.window = 10
+    plan.packets = CPlugin.sanitizer == nil ? 60_000 : 6_000
+    let traffic = OrderedTraffic(plan, on: engine)
+    try engine.register(11, named: "test", policy: policy, queueLimit: 64, traffic.handler)
     engine.startWorkers()
-    let done = Atomic<Int>(0)
-    // A limit may shrink between a look at the room and the packet.
-    let refused = Atomic<Int>(0)
-    let threads = (0..<senders).map { sender in
-      NetISR.Thread(name: "sender") {
-        engine.withAttachedThread(cpu: UInt32(sender)) {
-          for number in 1...packets {
-            while engine.room < 8 { sched_yield() }
-            guard let m = m_gethdr(M_NOWAIT, MT_DATA) else { fatalError("no mbuf") }
-            let flow = 4 * sender + number % 4
-            m.pointee.m_pkthdr.ph_loc.0 = UInt64(flow)
-            m.pointee.m_pkthdr.ph_loc.1 = UInt64(number)
-            if netisr_dispatch_src(11, UInt(flow), m) != 0 { refused.wrappingAdd(1, ordering: .relaxed) }
-          }
-          done.wrappingAdd(1, ordering: .releasing)
-        }
-      }
-    }
+    traffic.start(on: engine)
     var random = SystemRandomNumberGenerator()
     var changes = 0
-    while done.load(ordering: .acquiring) < senders {
+    while traffic.isRunning {
       switch Int.random(in: 0..<4, using: &random) {
       case 0, 1: try engine.setWorkerCount(Int.random(in: 0...4, using: &random))
       case 2: try engine.setQueueLimit(of: 11, to: Int.random(in: 32...600, using: &random))
@@ -57,20 +29,13 @@ import TestSupport
       changes += 1
       usleep(300)
     }
-    for thread in threads { thread.join() }
-    while !engine.isDrained { sched_yield() }
+    traffic.finish()
     engine.stopWorkers()
-    #expect(seen.allSatisfy { $0.disorder == 0 }, "\(seen.map(\.disorder)) late, of \(changes) changes")
-    let lost = refused.load(ordering: .relaxed)
-    #expect(seen.reduce(0) { $0 + $1.count } + lost == senders * packets)
-    let balance = engine.conservation()
-    #expect(balance.isBalanced && balance.received == UInt64(senders * packets))
-    #expect(balance.handled == UInt64(senders * packets - lost) && balance.dropped.allSatisfy { $0.reason == .qlimit })
-    #expect(engine.mbufStatistics.mbufs.inFlight == 0 && changes > 0)
+    traffic.expectAllInOrder(on: engine)
     // What each queue counted went over to the queues that came after it.
     let work = engine.workstreamStatistics().flatMap(\.work)
-    #expect(work.reduce(0) { $0 + $1.handled } <= UInt64(senders * packets))
-    print("\(policy) \(dispatch): \(senders * packets) packets in order over \(changes) changes")
+    #expect(changes > 0 && work.reduce(0) { $0 + $1.handled } <= traffic.verdict.sent)
+    print("\(policy) \(dispatch): \(traffic.verdict.sent) packets in order over \(changes) changes")
   }
 
   @Test func figuresGoOnOverAChangeOfTheWorkers() throws {
@@ -139,19 +104,4 @@ import TestSupport
     engine.runWorker(0)
     #expect(order == Array(0..<1010) && engine.conservation().isBalanced)
   }
-}
-
-/// The numbers of one flow, as its packets are handled.
-private final class Sequence: @unchecked Sendable {
-  private let last = Atomic<UInt64>(0)
-  private let late = Atomic<Int>(0)
-  private let total = Atomic<Int>(0)
-
-  func note(_ number: UInt64) {
-    if last.exchange(number, ordering: .relaxed) >= number { late.wrappingAdd(1, ordering: .relaxed) }
-    total.wrappingAdd(1, ordering: .relaxed)
-  }
-
-  var disorder: Int { late.load(ordering: .relaxed) }
-  var count: Int { total.load(ordering: .relaxed) }
 }

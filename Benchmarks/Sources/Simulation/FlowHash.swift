@@ -1,0 +1,1 @@
+../../../Sources/NetISRPlugin/FlowHash.swift
