@@ -188,7 +188,8 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
     try CPlugin.compile(CPlugin.probe(build: 2), to: "\(directory)/good.so")
     try withHost { engine, host in
       let error = #expect(throws: PluginError.self) { try host.load("\(directory)/probe.so") }
-      #expect(error?.description.contains("netisr_plugin_register: SIGSEGV at 0xdead0 in netisr_plugin_register+0x") == true)
+      #expect(
+        error?.description.contains("netisr_plugin_register: SIGSEGV at 0xdead0 in netisr_plugin_register+0x") == true)
       try host.load("\(directory)/good.so")
     }
   }
@@ -197,7 +198,8 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
     let directory = try makeDirectory()
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let source = CPlugin.probe(
-      build: 1, extra: "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { __builtin_trap(); }")
+      build: 1, extra: "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { __builtin_trap(); }"
+    )
     try CPlugin.compile(source, to: "\(directory)/probe.so")
     try withHost { engine, host in
       try host.load("\(directory)/probe.so")
