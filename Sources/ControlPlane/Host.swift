@@ -18,6 +18,9 @@ public final class Host: @unchecked Sendable {
     /// The global dispatch policy at the start.
     public var dispatch = GlobalDispatch.direct
 
+    /// Where reports of plugins' faults are kept as files; nil: in memory only.
+    public var faultDirectory: String?
+
     /// One worker per CPU, unbound, direct dispatch.
     public init() {}
   }
@@ -45,6 +48,7 @@ public final class Host: @unchecked Sendable {
   /// The plugins.
   let plugins: PluginHost
   let admission: Admission
+  let faultLog: FaultLog
   private let logger: Logger
 
   private let lock = Lock()
@@ -54,7 +58,10 @@ public final class Host: @unchecked Sendable {
   private var threads: [FeedThread] = []
 
   /// Makes a host without plugins and interfaces. The first one in a process takes the threads that belong to no engine.
-  public init(_ configuration: Configuration, logger: Logger) {
+  ///
+  /// Throws when faults can't be kept in their directory.
+  public init(_ configuration: Configuration, logger: Logger) throws(ControlError) {
+    faultLog = try FaultLog(directory: configuration.faultDirectory, logger: logger)
     var engineConfiguration = Engine.Configuration(dispatch: configuration.dispatch.policy)
     if let threads = configuration.threads {
       // As many as asked for, on fewer CPUs too.
@@ -64,6 +71,7 @@ public final class Host: @unchecked Sendable {
     engineConfiguration.pinned = configuration.bindThreads
     engine = Engine(engineConfiguration)
     plugins = PluginHost(engine: engine, logger: logger)
+    unsafe plugins.onFault = { [faultLog] in faultLog.add($0) }
     admission = Admission(engine: engine)
     self.logger = logger
     if unsafe Engine.default == nil { unsafe Engine.default = engine }

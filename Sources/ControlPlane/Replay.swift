@@ -53,7 +53,7 @@ public struct Replay {
 
   /// Runs it to its end. Throws when it can't begin: the directory can't be read, or a plugin in it is refused.
   public func run(logger: Logger) throws(ControlError) -> Outcome {
-    let host = Host(configuration, logger: logger)
+    let host = try Host(configuration, logger: logger)
     do throws(ControlError) {
       try host.loadPlugins(from: pluginDirectory, watching: false)
       try requireAllPlugins(of: host)

@@ -89,7 +89,8 @@ public final class PluginDirectory: @unchecked Sendable {
   /// Makes the plugins what the directory says now.
   private func rescan() {
     guard let files = try? Self.files(in: path) else { return }
-    for info in host.list() where (info.state == .serving || info.state == .quarantined) && info.path.hasPrefix(path + "/") {
+    for info in host.list()
+    where (info.state == .serving || info.state == .quarantined) && info.path.hasPrefix(path + "/") {
       if !files.contains(info.path) { remove(info.path) }
     }
     for file in files { update(file) }

@@ -4,8 +4,9 @@ import NetISR
 public struct FaultReport: Sendable {
   /// Counted from 1 over the host's life.
   public let number: Int
-  /// The plugin's name, and which of its generations; nil and 0 for code of an image that is not known.
+  /// The plugin's name; nil for code of an image that is not known.
   public let plugin: String?
+  /// Which of its generations; 0 for code of an image that is not known.
   public let generation: Int
   /// The GNU build-id of its image, in hexadecimal.
   public let buildID: String?
@@ -13,6 +14,8 @@ public struct FaultReport: Sendable {
   public let proto: Int
   /// Where in the image: a function with an offset, and the offset in the image.
   public let place: String
+  /// The calls that led there, the innermost first, as `place`, or as a function of a library.
+  public let backtrace: [String]
   /// The signal, the registers, the stack, the packet.
   public let fault: Fault
 }
@@ -31,17 +34,20 @@ extension PluginHost {
   func note(_ fault: Fault, protocolNumber: Int) {
     let report = state.withLock { () -> FaultReport in
       let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(fault.pluginAddress) }
-      let place = generation?.image.place(of: fault.pluginAddress) ?? "0x" + String(fault.pluginAddress, radix: 16)
+      let place = PluginImage.place(of: fault.pluginAddress, in: generation?.image)
       let report = FaultReport(
         number: (faults.last?.number ?? 0) + 1, plugin: generation?.identity.name, generation: generation?.number ?? 0,
-        buildID: generation?.image.buildID, proto: protocolNumber, place: place, fault: fault)
+        buildID: generation?.image.buildID, proto: protocolNumber, place: place,
+        backtrace: fault.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: fault)
       generation?.quarantine("\(fault.summary) in \(place)")
       if faults.count == Self.keptFaults { faults.removeFirst() }
       faults.append(report)
       return report
     }
+    unsafe onFault?(report)
     logger.error(
-      "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)")
+      "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)"
+    )
   }
 
   /// Keeps a generation whose code faulted when it was told of its end.

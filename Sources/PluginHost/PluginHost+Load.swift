@@ -117,7 +117,8 @@ extension PluginHost {
     } catch {
       engine.abortRegistration(identity)
       logger.warning("\(image.name): its image stays mapped: its code faulted")
-      throw PluginError(path, ["netisr_plugin_register: \(error.summary) in \(image.place(of: error.pluginAddress))"])
+      throw PluginError(
+        path, ["netisr_plugin_register: \(error.summary) in \(PluginImage.place(of: error.pluginAddress, in: image))"])
     }
     guard error == 0 else {
       throw unsafe fail("netisr_plugin_register returned \(error) (\(String(cString: strerror(error))))")

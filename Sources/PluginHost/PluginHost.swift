@@ -35,6 +35,9 @@ public final class PluginHost: @unchecked Sendable {
   /// By name: how many generations there were.
   var generations: [String: Int] = [:]
 
+  /// Called with every fault, on the thread that recovered from it. Set it before plugins are loaded.
+  nonisolated(unsafe) public var onFault: ((FaultReport) -> Void)? = nil
+
   /// What plugins' code has done, oldest first.
   var faults: [FaultReport] = []
 

@@ -66,10 +66,15 @@ final class PluginImage: @unchecked Sendable {
     unsafe dlsym(handle, symbol)
   }
 
-  /// Where an address in the image is: `input+0x1c`, by the nearest exported function before it, or `ip.so+0x4a0`-like by
-  /// its offset.
-  func place(of address: UInt) -> String {
-    let offset = "image+0x" + String(address &- addresses.lowerBound, radix: 16)
+  /// Where an address is: `input+0x1c (image+0x4a0)`, by the nearest exported function before it, and by its offset in
+  /// `image`, if it lies in there.
+  static func place(of address: UInt, in image: PluginImage?) -> String {
+    let offset =
+      if let image, image.addresses.contains(address) {
+        "image+0x" + String(address &- image.addresses.lowerBound, radix: 16)
+      } else {
+        "0x" + String(address, radix: 16)
+      }
     var start: UInt = 0
     guard let name = unsafe netisr_host_symbol_of(address, &start) else { return offset }
     return unsafe "\(String(cString: name))+0x\(String(address &- start, radix: 16)) (\(offset))"

@@ -32,7 +32,10 @@ struct NetISRCommand: ParsableCommand {
       CommandGroup(name: "Hosts", subcommands: [RunCommand.self, ReplayCommand.self]),
       CommandGroup(
         name: "Plugins",
-        subcommands: [InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self]),
+        subcommands: [
+          InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
+          FaultsCommand.self,
+        ]),
       CommandGroup(name: "State", subcommands: [StatCommand.self, GetCommand.self, SetCommand.self]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])

@@ -6,6 +6,8 @@
 //     DELETE /v1/plugins/NAME            unload
 //     POST   /v1/plugins/NAME/reload     swap for what the file has now
 //     GET    /v1/stat                    statistics
+//     GET    /v1/faults                  faults of plugins
+//     GET    /v1/faults/NUMBER           one of them
 //     GET    /v1/settings                all settings
 //     GET    /v1/settings/NAME           one setting
 //     PUT    /v1/settings/NAME           {"value": ".."}: change it
@@ -26,6 +28,8 @@ struct Router: Sendable {
       case (2, "plugins"): try one(request, ["GET": list, "POST": load])
       case (3, "plugins"): try one(request, parts[2], ["GET": show, "DELETE": unload])
       case (4, "plugins") where parts[3] == "reload": try one(request, parts[2], ["POST": reload])
+      case (2, "faults"): try one(request, ["GET": faults])
+      case (3, "faults"): try one(request, parts[2], ["GET": fault])
       case (2, "settings"): try one(request, ["GET": settings])
       case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
       default: unknown(request)
@@ -87,6 +91,14 @@ struct Router: Sendable {
     APIResponse(200, try host.reload(name))
   }
 
+  private func faults(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, host.faultList())
+  }
+
+  private func fault(_ request: APIRequest, _ number: String) throws(ControlError) -> APIResponse {
+    APIResponse(200, try host.fault(number))
+  }
+
   private func settings(_ request: APIRequest) throws(ControlError) -> APIResponse {
     APIResponse(200, host.settings())
   }
@@ -113,7 +125,9 @@ struct Router: Sendable {
 
   private func unknown(_ request: APIRequest) -> APIResponse {
     APIResponse(
-      ControlError(.notFound, "\(request.path): expected /v1/plugins, /v1/stat or /v1/settings, or what is below them"))
+      ControlError(
+        .notFound, "\(request.path): expected /v1/plugins, /v1/stat, /v1/faults or /v1/settings, or what is below them")
+    )
   }
 
   private func notAllowed(_ request: APIRequest, _ allowed: [String]) -> APIResponse {

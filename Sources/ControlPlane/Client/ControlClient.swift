@@ -40,6 +40,12 @@ public struct ControlClient: Sendable {
   /// Statistics.
   public func statistics() throws(ControlError) -> HostStatistics { try get("stat") }
 
+  /// The faults of plugins that are kept.
+  public func faults() throws(ControlError) -> FaultList { try get("faults") }
+
+  /// One of them.
+  public func fault(_ number: Int) throws(ControlError) -> FaultSummary { try get("faults/\(number)") }
+
   /// All settings.
   public func settings() throws(ControlError) -> SettingList { try get("settings") }
 

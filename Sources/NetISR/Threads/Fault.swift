@@ -5,13 +5,15 @@ import Glibc
 public struct Fault: Error, Sendable {
   /// Nanoseconds since 1970.
   public let time: UInt64
-  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT, and `si_code` of sigaction(2).
+  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT.
   public let signal: Int32
+  /// `si_code` of sigaction(2).
   public let code: Int32
   /// What was touched; for SIGFPE and SIGILL the instruction, for SIGABRT 0.
   public let address: UInt
-  /// The instruction, and the innermost address in the plugin's image: they differ in a library function that it called.
+  /// The instruction.
   public let instruction: UInt
+  /// The innermost address in the plugin's image: another one in a library function that it called.
   public let pluginAddress: UInt
   /// Whether the stack was exhausted.
   public let isStackOverflow: Bool

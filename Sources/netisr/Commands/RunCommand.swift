@@ -38,6 +38,9 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var control: ControlOptions
 
+  @Option(help: ArgumentHelp("Keep reports of plugins' faults in this directory.", valueName: "dir"))
+  var faults: String?
+
   @Flag(help: "Bind worker i to CPU i.")
   var bind = false
 
@@ -51,7 +54,8 @@ struct RunCommand: ParsableCommand {
     let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
     var configuration = engine.configuration
     configuration.bindThreads = bind
-    let host = Host(configuration, logger: logger)
+    configuration.faultDirectory = faults
+    let host = try orFail { () throws(ControlError) in try Host(configuration, logger: logger) }
     do {
       defer { socket.removeName() }
       let server = try start(host, socket, logger)
