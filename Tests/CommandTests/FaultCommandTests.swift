@@ -74,7 +74,9 @@ import Testing
       try bench.drop(try compileFaulty(bench), as: "ip.so")
       try RunningHost.with(bench, ["--dispatch", dispatch, "--faults", faults]) { host in
         #expect(try eventually { try host.shows("ip.so", state: "quarantined", generation: 1) })
-        let numbers = try (host.ask("faults --json").object()["faults"] as? [[String: Any]])?.map { $0["number"] as? Int }
+        let numbers = try (host.ask("faults --json").object()["faults"] as? [[String: Any]])?.map {
+          $0["number"] as? Int
+        }
         #expect(numbers == [1, 2])
         #expect(FileManager.default.fileExists(atPath: faults + "/2.pcap"))
       }

@@ -57,7 +57,9 @@ final class FaultLog: @unchecked Sendable {
     let temporary = path + ".new"
     guard let file = unsafe fopen(temporary, "we") else { throw failure(temporary) }
     let written = unsafe fwrite(bytes, 1, bytes.count, file)
-    guard unsafe fclose(file) == 0, written == bytes.count, unsafe rename(temporary, path) == 0 else { throw failure(path) }
+    guard unsafe fclose(file) == 0, written == bytes.count, unsafe rename(temporary, path) == 0 else {
+      throw failure(path)
+    }
   }
 
   private static func read(_ path: String) throws(ControlError) -> [FaultSummary] {
