@@ -96,7 +96,7 @@ let package = Package(
     .target(name: "CBaseline", dependencies: ["CNetISR"]),
     .target(name: "CEngineBench", dependencies: ["CNetISR"]),
     .target(
-      name: "EngineBench", dependencies: ["NetISR", "CNetISR", "CNetISRHost", "CBaseline", "CEngineBench"],
+      name: "EngineBench", dependencies: ["NetISR", "CNetISR", "CBaseline", "CEngineBench"],
       swiftSettings: host),
 
     // Beside the benchmarks that print it; here, because it is tested.

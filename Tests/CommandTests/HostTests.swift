@@ -91,7 +91,8 @@ import Testing
         for (line, reason) in [
           ("get net.isr.dispach", "did you mean 'net.isr.dispatch'?"), ("set net.isr.dispatch=sideways", "sideways"),
           ("set net.isr.dispatch=default", "expected direct, hybrid or deferred"),
-          ("set net.isr.bindthreads=1", "can't be changed"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
+          ("set net.isr.numthreads=1", "can't be changed"), ("set net.isr.bindthreads=2", "from 0 to 1"),
+          ("set net.isr.polling=yes", "from 0 to 1"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
           ("set net.isr.proto.ether.policy=cpu", "can't be changed"),
         ] {
           let result = try host.ask(line)
