@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -83,6 +83,11 @@ simulate: deps
 bench-swaps: deps
 	$(SWIFT) build -c release --package-path Benchmarks --product Swaps
 	Benchmarks/.build/release/Swaps
+
+# ns per packet of replayed captures: with one and with two workers, and by protocol.
+bench-replay: plugins
+	$(SWIFT) build -c release --package-path Benchmarks --product Replays
+	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples
 
 # Debian's packages that the build needs, where they are missing.
 deps:
