@@ -50,7 +50,7 @@ import TestSupport
           usleep(1000)
           return worker.state
         }
-        #expect(engine.polls && Set(states) == ["R"], "\(states)")
+        #expect(engine.polls && states.contains("R") && !states.contains("S"), "\(states)")
         engine.setPolling(false)
         #expect(!engine.polls && worker.sleeps())
       }
@@ -62,7 +62,7 @@ import TestSupport
     configuration.polling = true
     try Load.run(configuration, always: false) { engine, workers in
       let worker = try workers(1)[0]
-      #expect(engine.polls && worker.state == "R")
+      #expect(engine.polls && worker.state != "S")
       engine.setPolling(false)
       #expect(worker.sleeps())
     }
