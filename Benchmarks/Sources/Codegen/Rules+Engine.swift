@@ -10,6 +10,11 @@ extension Rules {
       Cold("addAttaching(*", "once a thread"),
       Cold("Engine.reject(*", "a wrong protocol number"),
       Cold("Engine.drop(*", "a packet is dropped"),
+      Cold("*.overflow(*", "a packet is dropped: the queue is full"),
+      Cold("Engine.contain(*", "a handler faulted"),
+      Cold("Engine.containCallback(*", "a handler faulted"),
+      Cold("Engine.directFault(*", "a handler faulted"),
+      Cold("Engine.hybridFault(*", "a handler faulted"),
       Cold("Engine.countKept(*", "a policy's callback kept the packet"),
       Cold("Engine.settle(*", "for a moment after a change of policy or workers"),
       Cold("PacketQueue.appendShared(*", "several senders in one queue: by compare and exchange"),
@@ -22,21 +27,25 @@ extension Rules {
       Cold("netisr_host_membarrier", "another executor took the workstream from its preferred sender"),
     ],
     permits: [
-      Permit("Engine.enter(*packet:)", indirect: 1, locked: 1, "the handler; counting what a full queue refuses"),
-      Permit("Engine.dispatchHybrid(*", indirect: 1, locked: 1, "the handler; counting what a full queue refuses"),
+      Permit("netisr_host_call", indirect: 1, "the handler"),
+      Permit("netisr_host_call_batch", indirect: 1, "the handler"),
+      Permit("netisr_host_call_function", indirect: 1, "nh_drainedcpu"),
       Permit(
-        "Engine.deliver(*", indirect: 2, locked: 1, "the handler, by two policies; counting what a full queue refuses"),
+        "Engine.enter(*batch:)", locked: 1, calls: copying,
+        "counting what a full queue refuses; a list for several workstreams is copied"),
       Permit(
-        "Engine.scatter(*", indirect: 3, locked: 1,
-        "the handler, nh_m2cpuid, nh_m2flow; counting what a full queue refuses"),
+        "Engine.deliver(*", locked: 1, calls: copying,
+        "counting what a full queue refuses; a list for several workstreams is copied"),
+      Permit(
+        "Engine.scatter(*", indirect: 2, locked: 1, "nh_m2cpuid, nh_m2flow; counting what a full queue refuses"),
       Permit("*.placeAmongSeveral(*", indirect: 2, "nh_m2cpuid, nh_m2flow"),
-      Permit(
-        "Engine.drain(*", indirect: 2, calls: waiting,
-        "the handler, nh_drainedcpu; a packet that is about to be written"),
+      Permit("Engine.drain(*", calls: waiting, "a packet that is about to be written"),
       Permit("Engine.process(*", locked: 2, calls: waiting, "a round of the worker: it takes its turn"),
       Permit("Workstream.enter()", locked: 1, calls: waiting, "a round of the worker: it takes its turn"),
     ])
 
+  /// What copying a batch's list may call.
+  private static let copying = ["memcpy", "memmove"]
   /// What waiting for another thread may call.
   private static let waiting = ["sched_yield", "usleep"]
 }
