@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -16,10 +16,16 @@ run: plugins
 	$(NETISR) inspect plugins.d/*.so
 	$(NETISR) replay --pair Samples/*.pcap
 
-# Every test, through the real thing: shipped plugins, the real command.
+# Every test, through the real thing: shipped plugins, the real command; and what the compiler makes of the hot path.
 test: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+	$(MAKE) codegen
+
+# The machine code on a packet's way holds nothing that it must not: Benchmarks/Sources/Codegen says what.
+codegen: build
+	$(SWIFT) build -c release --package-path Benchmarks --product Codegen
+	Benchmarks/.build/release/Codegen $(NETISR)
 
 # Order and the balance under changes of everything, for as long as SECONDS says. The same SEED makes the same choices.
 stress: export NETISR_STRESS_SECONDS = $(or $(SECONDS),600)
@@ -72,6 +78,16 @@ bench-check bench-update: deps
 simulate: deps
 	$(SWIFT) build -c release --package-path Benchmarks --product Simulate
 	Benchmarks/.build/release/Simulate $(or $(SEED),1) $(or $(CAPTURES),Samples/ethernet.pcap)
+
+# Grace periods, and gaps in service around swaps of a plugin, under full load.
+bench-swaps: deps
+	$(SWIFT) build -c release --package-path Benchmarks --product Swaps
+	Benchmarks/.build/release/Swaps
+
+# ns per packet of replayed captures: with one and with two workers, and by protocol.
+bench-replay: plugins
+	$(SWIFT) build -c release --package-path Benchmarks --product Replays
+	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples
 
 # Debian's packages that the build needs, where they are missing.
 deps:

@@ -41,6 +41,7 @@ struct IPHeader {
   }
 
   /// The sum over the fixed part, from which the sum over the header goes on with the options.
+  @inline(__always)
   var sum: InternetChecksum {
     var sum = InternetChecksum()
     sum.add(first)

@@ -29,6 +29,9 @@ struct HeaderChain {
   private var awaitsJumbo = false
 
   /// Reads the fixed header (RFC 8200, section 3).
+  ///
+  /// Inlined, with all that most packets need: passed from function to function, the chain would be copied each time.
+  @inline(__always)
   init(_ packet: borrowing Packet) throws(DropReason) {
     guard let header = IP6Header(packet.bytes) else { throw .tooShort }
     guard header.version == 6 else { throw .badVersion }
@@ -43,11 +46,12 @@ struct HeaderChain {
       awaitsJumbo = true
       end = packet.wireCount
     }
-    try checkScope()
+    try Self.checkScope(header.source, header.destination)
   }
 
   /// Addresses that may not be on a link at all (RFC 4291, sections 2.5.2 and 2.7; IPv4-mapped: as FreeBSD does).
-  private func checkScope() throws(DropReason) {
+  @inline(__always)
+  private static func checkScope(_ source: IP6Address, _ destination: IP6Address) throws(DropReason) {
     guard !source.isMulticast, !destination.isUnspecified, !source.isMappedIPv4, !destination.isMappedIPv4 else {
       throw .badScope
     }
@@ -63,6 +67,10 @@ struct HeaderChain {
     hopLimit = whole.hopLimit
     hasFragmentHeader = true
   }
+
+  /// Whether `advance` has anything to do: most packets have no extension headers.
+  @inline(__always)
+  var hasExtension: Bool { NextHeader.isExtension(nextHeader) || nextHeader == NextHeader.esp }
 
   /// Why `advance` stopped.
   enum Stop {

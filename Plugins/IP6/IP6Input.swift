@@ -19,6 +19,16 @@ func ip6Input(_ received: consuming Packet) {
   // Link-level padding.
   packet.truncate(to: chain.end)
 
+  // Before the loop, so that what it needs is not made ready for packets without extension headers.
+  if !chain.hasExtension { return deliver(packet, chain) }
+  return walk(packet, chain)
+}
+
+/// Steps over extension headers, and puts fragments together.
+@inline(never)
+private func walk(_ received: consuming Packet, _ begun: HeaderChain) {
+  var packet = received
+  var chain = begun
   var isReassembled = false
   while true {
     let stop: HeaderChain.Stop
@@ -29,6 +39,8 @@ func ip6Input(_ received: consuming Packet) {
     }
     switch stop {
     case .upperLayer:
+      // A Jumbo option may have said where the padding begins.
+      packet.truncate(to: chain.end)
       return deliver(packet, chain)
     case .fragment(let header):
       // Fragments inside of a datagram that came in fragments: nobody sends that in good faith.
@@ -53,10 +65,8 @@ private func checkArrival(_ chain: HeaderChain, on interface: Interface?) throws
 }
 
 /// Hands a packet to its upper layer, which here is ICMPv6; the others are counted.
+@inline(__always)
 private func deliver(_ packet: consuming Packet, _ chain: HeaderChain) {
-  var packet = packet
-  // A Jumbo option may have said where the padding begins.
-  packet.truncate(to: chain.end)
   switch chain.nextHeader {
   case NextHeader.icmp6:
     unsafe counters.delivered.add()

@@ -6,7 +6,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -61,18 +60,6 @@ netisr_host_memfd_seal(int fd)
 	int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 	return (fcntl(fd, F_ADD_SEALS, seals) == 0 ? 0 : errno);
-}
-
-int
-netisr_host_pin_thread(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	if (cpu >= CPU_SETSIZE)
-		return (EINVAL);
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return (pthread_setaffinity_np(pthread_self(), sizeof(set), &set));
 }
 
 void

@@ -28,7 +28,8 @@ extension EngineSummary {
   init(_ engine: Engine) {
     threads = engine.workerCount
     maxthreads = engine.configuration.cpuCount
-    bindthreads = engine.configuration.pinned
+    bindthreads = engine.bindsWorkers
+    polling = engine.polls
     dispatch = engine.dispatchPolicy.name
     defaultqlimit = engine.configuration.defaultQueueLimit
     maxqlimit = engine.configuration.maxQueueLimit

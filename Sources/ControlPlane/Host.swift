@@ -11,10 +11,12 @@ import PluginHost
 public final class Host: @unchecked Sendable {
   /// What is fixed when a host is made.
   public struct Configuration: Sendable {
-    /// Worker threads; nil is one per online CPU.
+    /// Worker threads; nil is one for each CPU that the process may use.
     public var threads: Int?
-    /// Whether worker i is bound to CPU i.
+    /// Whether each worker is bound to a CPU.
     public var bindThreads = false
+    /// Whether workers never sleep.
+    public var polling = false
     /// The global dispatch policy at the start.
     public var dispatch = GlobalDispatch.direct
 
@@ -69,6 +71,7 @@ public final class Host: @unchecked Sendable {
       engineConfiguration.maxThreads = threads
     }
     engineConfiguration.pinned = configuration.bindThreads
+    engineConfiguration.polling = configuration.polling
     engine = Engine(engineConfiguration)
     plugins = PluginHost(engine: engine, logger: logger)
     unsafe plugins.onFault = { [faultLog] in faultLog.add($0) }

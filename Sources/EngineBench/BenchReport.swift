@@ -7,7 +7,7 @@ public struct BenchPlan: Sendable {
   /// Packets whose latency is taken, one a millisecond.
   public var latencyPackets = 2_000
   /// How long the idle engine is watched.
-  public var idleMilliseconds = 5_000
+  public var idleMilliseconds = 10_000
   /// What is measured.
   public var subjects = Subject.allCases
 

@@ -1,5 +1,4 @@
 import CEngineBench
-import CNetISRHost
 import NetISR
 
 /// Packet memory taken and given back, by 32.
@@ -52,10 +51,10 @@ extension Rig {
     guard let pipe = unsafe bench_pipe_make() else { return nil }
     defer { unsafe bench_pipe_destroy(pipe) }
     let end = UInt(bitPattern: pipe)
-    let thread = NetISR.Thread(name: "freeing") { [engine, cpu = UInt32(cpuCount - 1)] in
-      _ = netisr_host_pin_thread(cpu)
+    let thread = NetISR.Thread(name: "freeing") { [engine, cpus] in
+      _ = NetISR.Thread.bindCurrent(to: [cpus[cpus.count - 1]])
       // The pipe lives until this thread was joined.
-      engine.withAttachedThread(cpu: cpu) {
+      engine.withAttachedThread(cpu: UInt32(cpus.count - 1)) {
         unsafe bench_pipe_free(OpaquePointer(bitPattern: end), kind.rawValue, objects)
       }
     }

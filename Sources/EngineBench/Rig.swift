@@ -1,22 +1,23 @@
 import CBaseline
 import CEngineBench
 import CNetISR
-import CNetISRHost
 import Glibc
 import NetISR
 
 /// The engine and its peer side by side: the same protocols in both, workers of both on the same CPUs, and mbufs to
 /// send.
 ///
-/// The thread that makes it is bound to CPU 0 and is the sender; packets for another workstream are handled on CPU 1. On a
-/// machine with one CPU everything is there.
+/// The thread that makes it is bound to the first CPU that the process may use, and is the sender; packets for another workstream
+/// are handled on the second. On a machine with one CPU everything is there.
 @safe
 final class Rig: @unchecked Sendable {  // nothing in it changes between init and end()
   /// mbufs that are sent over and over.
   static let mbufCount = 32_768
 
   let engine: Engine
-  let cpuCount: Int
+  /// The CPUs that are used, at most two: workers' by workstream, and senders'.
+  let cpus: [UInt32]
+  var cpuCount: Int { cpus.count }
   /// Of the way between the two CPUs; nil when there is one.
   let probe: OpaquePointer?
   let interface: UnsafeMutablePointer<ifnet>
@@ -48,14 +49,15 @@ final class Rig: @unchecked Sendable {  // nothing in it changes between init an
     workers: Bool, _ body: @escaping @Sendable (Rig) throws(BenchError) -> Result
   ) throws(BenchError) -> Result {
     let outcome = Outcome<Result>()
-    let cpuCount = min(2, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    let cpus = Array(ProcessCPUs.allowed.prefix(2))
+    let cpuCount = cpus.count
     let engine = Engine(
       Engine.Configuration(
         cpuCount: cpuCount, pinned: true, defaultQueueLimit: 2 * mbufCount, maxQueueLimit: 2 * mbufCount))
     let thread = NetISR.Thread(name: "sender") {
       engine.withAttachedThread(cpu: 0) {
         do throws(BenchError) {
-          let rig = try Rig(engine, cpuCount: cpuCount, workers: workers)
+          let rig = try Rig(engine, cpus, workers: workers)
           defer { rig.end() }
           outcome.result = .success(try body(rig))
         } catch {
@@ -73,20 +75,20 @@ final class Rig: @unchecked Sendable {  // nothing in it changes between init an
     var result: Result<Value, BenchError>?
   }
 
-  private init(_ engine: Engine, cpuCount: Int, workers: Bool) throws(BenchError) {
-    let error = netisr_host_pin_thread(0)
-    guard error == 0 else { throw BenchError("the sender can't be bound to CPU 0: errno \(error)") }
+  private init(_ engine: Engine, _ cpus: [UInt32], workers: Bool) throws(BenchError) {
+    let error = NetISR.Thread.bindCurrent(to: [cpus[0]])
+    guard error == 0 else { throw BenchError("the sender can't be bound to CPU \(cpus[0]): errno \(error)") }
     self.engine = engine
-    self.cpuCount = cpuCount
+    self.cpus = cpus
     guard let interface = unsafe engine.interfaces.make(name: "bench0", type: IFT_OTHER) else {
       throw BenchError("no interface could be made")
     }
     unsafe self.interface = unsafe interface
     unsafe sequential = .allocate(capacity: Self.mbufCount)
     unsafe shuffled = .allocate(capacity: Self.mbufCount)
-    if cpuCount > 1 {
-      unsafe probe = bench_probe_start(1)
-      guard unsafe probe != nil else { throw BenchError("no thread can be bound to CPU 1") }
+    if cpus.count > 1 {
+      unsafe probe = bench_probe_start(cpus[1])
+      guard unsafe probe != nil else { throw BenchError("no thread can be bound to CPU \(cpus[1])") }
     } else {
       unsafe probe = nil
     }
@@ -96,7 +98,7 @@ final class Rig: @unchecked Sendable {  // nothing in it changes between init an
     engine.startWorkers()
     baselineWorkers = (0..<cpuCount).map { wsid in
       NetISR.Thread(name: "baseline/\(wsid)") {
-        _ = netisr_host_pin_thread(UInt32(wsid))
+        _ = NetISR.Thread.bindCurrent(to: [cpus[wsid]])
         engine.withAttachedThread(cpu: UInt32(wsid)) { baseline_serve(UInt32(wsid)) }
       }
     }

@@ -14,6 +14,10 @@ public struct ScalingRow: Sendable, Encodable {
   public var baseline: [Figure]
   /// How far the CPUs were from each other.
   public var regime: Regime
+  /// The round trip of a cache line between them, in ns.
+  public var roundTrip: Double?
+  /// Samples of each that counted, at least.
+  public var rounds: Int
 
   /// How many times as many packets two handle, by the medians.
   public var engineSpeedup: Double { engine[0].median / engine[1].median }
@@ -21,7 +25,8 @@ public struct ScalingRow: Sendable, Encodable {
   public var baselineSpeedup: Double { baseline[0].median / baseline[1].median }
 
   enum CodingKeys: String, CodingKey {
-    case engine, baseline, regime
+    case engine, baseline, regime, rounds
+    case roundTrip = "round_trip_ns"
     case handlerTime = "handler_ns"
     case engineSpeedup = "engine_speedup"
     case baselineSpeedup = "baseline_speedup"
@@ -36,6 +41,8 @@ public struct ScalingRow: Sendable, Encodable {
     try container.encode(engineSpeedup, forKey: .engineSpeedup)
     try container.encode(baselineSpeedup, forKey: .baselineSpeedup)
     try container.encode(regime, forKey: .regime)
+    try container.encodeIfPresent(roundTrip, forKey: .roundTrip)
+    try container.encode(rounds, forKey: .rounds)
   }
 }
 
@@ -55,7 +62,8 @@ extension Rig {
       let figures = comparison.sides.map(Figure.init)
       rows.append(
         ScalingRow(
-          handlerTime: time, engine: Array(figures[2...]), baseline: Array(figures[..<2]), regime: comparison.regime))
+          handlerTime: time, engine: Array(figures[2...]), baseline: Array(figures[..<2]), regime: comparison.regime,
+          roundTrip: comparison.roundTrip, rounds: comparison.rounds))
     }
     return rows
   }

@@ -1,6 +1,5 @@
 import CBaseline
 import CEngineBench
-import CNetISRHost
 import Glibc
 import NetISR
 
@@ -54,8 +53,8 @@ extension Rig {
     }
     let second = unsafe Second(barrier)
     let cpu = UInt32(cpuCount - 1)
-    let thread = NetISR.Thread(name: "sender/1") { [engine] in
-      _ = netisr_host_pin_thread(cpu)
+    let thread = NetISR.Thread(name: "sender/1") { [engine, cpus] in
+      _ = NetISR.Thread.bindCurrent(to: [cpus[cpus.count - 1]])
       baseline_set_cpu(cpu)
       engine.withAttachedThread(cpu: cpu) { unsafe second.result = body(1, second.barrier) }
     }

@@ -18,7 +18,8 @@ public struct InternetChecksum {
   /// Adds 32 bits, at an even position.
   @inlinable
   public mutating func add(_ word: UInt32) {
-    sum &+= UInt64(word >> 16) &+ UInt64(word & 0xffff)
+    // As one number: its upper half counts 65,536 times as much, which in one's complement of 16 bits is once.
+    sum &+= UInt64(word)
   }
 
   /// Adds bytes; they may start and end at odd positions of the whole.

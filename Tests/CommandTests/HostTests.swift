@@ -85,13 +85,39 @@ import Testing
     }
   }
 
+  /// CPU time, not time that passes: a busy machine does not change it.
+  @Test func anIdleHostUsesNoCPU() throws {
+    try Workbench.with(plugins: Fixtures.protocols) { bench in
+      let host = try RunningHost(bench)
+      defer { _ = try? host.end() }
+      let before = try cpuTime(of: host)
+      #expect(before > 0, "it took some to start")
+      let seconds = 10.0
+      usleep(UInt32(seconds * 1_000_000))
+      let used = try cpuTime(of: host) - before
+      print("idle: \(used * 1000) ms of CPU time in \(seconds) s, \(used / seconds * 100) %")
+      #expect(used / seconds < 0.001)
+    }
+  }
+
+  /// CPU time of all threads of a host, in seconds.
+  private func cpuTime(of host: RunningHost) throws -> Double {
+    let folder = "/proc/\(host.running.process.processIdentifier)/task"
+    return try FileManager.default.contentsOfDirectory(atPath: folder).reduce(0) { sum, task in
+      // "RUNNING WAITING SLICES", in ns
+      let text = try String(contentsOfFile: "\(folder)/\(task)/schedstat", encoding: .utf8)
+      return sum + (try #require(text.split(separator: " ").first.flatMap { Double($0) })) / 1e9
+    }
+  }
+
   @Test func wrongSettings() throws {
     try Workbench.with(plugins: ["ether"]) { bench in
       try RunningHost.with(bench) { host in
         for (line, reason) in [
           ("get net.isr.dispach", "did you mean 'net.isr.dispatch'?"), ("set net.isr.dispatch=sideways", "sideways"),
           ("set net.isr.dispatch=default", "expected direct, hybrid or deferred"),
-          ("set net.isr.bindthreads=1", "can't be changed"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
+          ("set net.isr.numthreads=1", "can't be changed"), ("set net.isr.bindthreads=2", "from 0 to 1"),
+          ("set net.isr.polling=yes", "from 0 to 1"), ("set net.isr.proto.ether.qlimit=99999", "0 to 10240"),
           ("set net.isr.proto.ether.policy=cpu", "can't be changed"),
         ] {
           let result = try host.ask(line)

@@ -89,7 +89,7 @@ import Testing
           ("GET /v1/settings/net.isr.dispatch", "", 200), ("GET /v1/settings/none", "", 404),
           ("PUT /v1/settings/net.isr.dispatch", #"{"value": "hybrid"}"#, 200),
           ("PUT /v1/settings/net.isr.dispatch", #"{"value": "none"}"#, 400),
-          ("PUT /v1/settings/net.isr.bindthreads", #"{"value": "1"}"#, 409), ("DELETE /v1/stat", "", 405),
+          ("PUT /v1/settings/net.isr.numthreads", #"{"value": "1"}"#, 409), ("DELETE /v1/stat", "", 405),
           ("GET /v2/stat", "", 404), ("GET /", "", 404),
           ("POST /v1/plugins", String(repeating: "x", count: 70_000), 413),
         ] {

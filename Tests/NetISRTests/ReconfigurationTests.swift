@@ -4,7 +4,7 @@ import NetISR
 import Testing
 import TestSupport
 
-/// Another number of workers, other limits, and other policies, while packets flow.
+/// Another number of workers, in other places, other limits, and other policies, while packets flow.
 @Suite struct ReconfigurationTests {
   @Test(arguments: [Policy.source, .flow, .cpu], [Dispatch.direct, .hybrid, .deferred])
   func orderHoldsOverChangesOfTheWorkers(policy: Policy, dispatch: Dispatch) throws {
@@ -21,9 +21,11 @@ import TestSupport
     var random = SystemRandomNumberGenerator()
     var changes = 0
     while traffic.isRunning {
-      switch Int.random(in: 0..<4, using: &random) {
+      switch Int.random(in: 0..<6, using: &random) {
       case 0, 1: try engine.setWorkerCount(Int.random(in: 0...4, using: &random))
       case 2: try engine.setQueueLimit(of: 11, to: Int.random(in: 32...600, using: &random))
+      case 3: try engine.setBinding(Bool.random(using: &random))
+      case 4: engine.setPolling(Bool.random(using: &random))
       default: try engine.setDispatchPolicy(of: 11, to: [.direct, .hybrid, .deferred].randomElement(using: &random)!)
       }
       changes += 1

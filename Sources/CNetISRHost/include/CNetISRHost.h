@@ -6,6 +6,7 @@
 #ifndef _CNETISRHOST_H_
 #define _CNETISRHOST_H_
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "fault.h"
@@ -80,8 +81,13 @@ int netisr_host_memfd(const char *name);
 /* Seals it against every change: 0 or an errno value. */
 int netisr_host_memfd_seal(int fd);
 
-/* Pins the calling thread to one CPU: 0 or an errno value. */
-int netisr_host_pin_thread(unsigned int cpu);
+/*
+ * The CPUs that the process may use, by number, ascending: what is left by
+ * taskset(1) and by cgroups.  At most max are written.  How many were, or -errno.
+ */
+int netisr_host_allowed_cpus(uint32_t *cpus, uint32_t max);
+/* Lets a thread run on these CPUs only: 0 or an errno value. */
+int netisr_host_bind_thread(pthread_t thread, const uint32_t *cpus, uint32_t count);
 
 /* Names the calling thread, as ps(1) shows it; cut to 15 bytes. */
 void netisr_host_name_thread(const char *name);

@@ -28,6 +28,8 @@ public struct EngineSummary: Codable, Sendable {
   public var maxthreads: Int
   /// Whether each worker is bound to its CPU.
   public var bindthreads: Bool
+  /// Whether workers never sleep.
+  public var polling: Bool
   /// The global dispatch policy.
   public var dispatch: String
   /// The queue limit of protocols that ask for none, and the highest, in packets.

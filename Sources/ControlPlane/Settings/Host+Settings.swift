@@ -63,8 +63,20 @@ extension Host {
         name: "net.isr.numthreads", value: "\(engine.workerCount)",
         access: .readOnly("it follows from net.isr.maxthreads")),
       Setting(
-        name: "net.isr.bindthreads", value: configuration.pinned ? "1" : "0",
-        access: .readOnly("workers are bound when the host starts (netisr run --bind)")),
+        name: "net.isr.bindthreads", value: engine.bindsWorkers ? "1" : "0",
+        access: .writable { [engine] text throws(ControlError) in
+          let isBound = try Setting.number(text, for: "net.isr.bindthreads", in: 0...1) == 1
+          do throws(EngineError) {
+            try engine.setBinding(isBound)
+          } catch {
+            throw ControlError(.failed, "net.isr.bindthreads: \(error)")
+          }
+        }),
+      Setting(
+        name: "net.isr.polling", value: engine.polls ? "1" : "0",
+        access: .writable { [engine] text throws(ControlError) in
+          engine.setPolling(try Setting.number(text, for: "net.isr.polling", in: 0...1) == 1)
+        }),
       Setting(name: "net.isr.defaultqlimit", value: "\(configuration.defaultQueueLimit)", access: .readOnly(fixed)),
       Setting(name: "net.isr.maxqlimit", value: "\(configuration.maxQueueLimit)", access: .readOnly(fixed)),
       Setting(name: "net.isr.maxprot", value: "\(NETISR_MAXPROT)", access: .readOnly("it is part of the contract")),

@@ -19,7 +19,7 @@ public final class Engine: @unchecked Sendable {
     public var cpuCount: Int
     /// Workstreams: -1 one per CPU, 0 one, more than there are CPUs as many as CPUs. (net.isr.maxthreads)
     public var maxThreads: Int
-    /// Whether worker i is bound to CPU i. (net.isr.bindthreads)
+    /// Whether each worker is bound to a CPU at the start. (net.isr.bindthreads)
     public var pinned: Bool
     /// The global dispatch policy at the start, not `.default`. (net.isr.dispatch)
     public var dispatch: Dispatch
@@ -30,13 +30,16 @@ public final class Engine: @unchecked Sendable {
     /// The bound on all mbufs and clusters together, in bytes.
     public var mbufLimit: Int
 
+    /// Whether workers never sleep at the start. (net.isr.polling)
+    public var polling = false
+
     /// Whether a change of dispatch policy keeps the order that the protocols' policies declare. The original does not: it
     /// has "short periods of misordered processing", and executions recorded from it show them.
     public var ordersPolicyChanges = true
 
-    /// The original's defaults, with one workstream per online CPU.
+    /// The original's defaults, with one workstream for each CPU that the process may use.
     public init(
-      cpuCount: Int = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), maxThreads: Int = -1, pinned: Bool = false,
+      cpuCount: Int = ProcessCPUs.allowed.count, maxThreads: Int = -1, pinned: Bool = false,
       dispatch: Dispatch = .direct, defaultQueueLimit: Int = 256, maxQueueLimit: Int = 10240,
       mbufLimit: Int = 256 << 20
     ) {
@@ -83,6 +86,8 @@ public final class Engine: @unchecked Sendable {
   let settling = Settling()
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
+  let bindsFlag: Atomic<Bool>
+  let pollsFlag: Atomic<Bool>
 
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()
@@ -108,6 +113,8 @@ public final class Engine: @unchecked Sendable {
     let count = Self.workerCount(for: configuration.maxThreads, cpuCount: configuration.cpuCount)
     currentCount = Atomic(count)
     wantedCount = Atomic(configuration.maxThreads)
+    bindsFlag = Atomic(configuration.pinned)
+    pollsFlag = Atomic(configuration.polling)
     sets = [WorkerSet(count: count, isHeld: false)]
     gracePeriod = GracePeriod(table: table, threads: threads)
     mbufs = MbufPool(limit: configuration.mbufLimit)

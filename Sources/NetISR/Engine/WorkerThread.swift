@@ -6,7 +6,7 @@ import Glibc
 //
 // A worker that has nothing to do looks at its queues for a while before it sleeps: waking it costs the sender a system call, and
 // the packet some 30 us. How long is learned: a wait that was rewarded makes the next one longer, one that was not makes
-// it shorter. So a busy host hardly sleeps, and an idle one hardly waits.
+// it shorter. So a busy host hardly sleeps, and an idle one hardly waits. A worker that polls does not sleep at all.
 
 extension Engine {
   /// The shortest and the longest wait before sleeping, in looks at the queues with a pause of some 25 ns each.
@@ -33,12 +33,11 @@ extension Engine {
     for wsid in 0..<set.count {
       set.threads.append(
         Thread(name: "netisr/\(wsid)") { [unowned self] in
-          if self.configuration.pinned, case let error = netisr_host_pin_thread(UInt32(wsid)), error != 0 {
-            unsafe self.onLog?(
-              UInt32(NETISR_LOG_WARNING), nil, "worker \(wsid): not bound to CPU \(wsid): errno \(error)")
-          }
           self.withAttachedThread(cpu: UInt32(wsid)) { unsafe self.work(set, wsid, ThreadContext.current!) }
         })
+    }
+    if bindsWorkers, let failure = place(set, isBound: true) {
+      unsafe onLog?(UInt32(NETISR_LOG_WARNING), nil, failure.description)
     }
   }
 
@@ -61,7 +60,11 @@ extension Engine {
     while true {
       unsafe stream.pointee.rise()
       unsafe process(set, wsid, context, lingers: true)
-      if unsafe waitAwake(set, wsid, context, looks: wait) {
+      var hasWork = false
+      repeat {
+        unsafe hasWork = waitAwake(set, wsid, context, looks: wait)
+      } while !hasWork && polls && !set.isStopping.load(ordering: .relaxed)
+      if hasWork {
         wait = min(2 * wait, Self.waits.upperBound)
         continue
       }

@@ -25,6 +25,18 @@ public final class Thread: @unchecked Sendable {
     _ = pthread_join(handle, nil)
   }
 
+  /// Lets it run on these CPUs only: 0 or an errno value. Not after `join`. [any thread]
+  public func bind(to cpus: [UInt32]) -> Int32 { Self.bind(handle, to: cpus) }
+
+  /// Lets the calling thread run on these CPUs only: 0 or an errno value.
+  public static func bindCurrent(to cpus: [UInt32]) -> Int32 { bind(pthread_self(), to: cpus) }
+
+  private static func bind(_ handle: pthread_t, to cpus: [UInt32]) -> Int32 {
+    unsafe cpus.withUnsafeBufferPointer { list in
+      unsafe netisr_host_bind_thread(handle, list.baseAddress, UInt32(list.count))
+    }
+  }
+
   private final class Start {
     let name: String
     let body: @Sendable () -> Void

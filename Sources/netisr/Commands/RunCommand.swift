@@ -41,8 +41,11 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Keep reports of plugins' faults in this directory.", valueName: "dir"))
   var faults: String?
 
-  @Flag(help: "Bind worker i to CPU i.")
+  @Flag(help: "Bind each worker to a CPU, in turn over those that the process may use. (net.isr.bindthreads)")
   var bind = false
+
+  @Flag(help: "Workers never sleep: less delay for queued packets, and a whole CPU for each. (net.isr.polling)")
+  var poll = false
 
   @Option(help: ArgumentHelp("The least level that is logged.", valueName: "level"))
   var logLevel = Logger.Level.info
@@ -54,6 +57,7 @@ struct RunCommand: ParsableCommand {
     let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
     var configuration = engine.configuration
     configuration.bindThreads = bind
+    configuration.polling = poll
     configuration.faultDirectory = faults
     let host = try orFail { () throws(ControlError) in try Host(configuration, logger: logger) }
     do {

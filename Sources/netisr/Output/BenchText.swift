@@ -12,13 +12,11 @@ enum BenchText {
     }
     if let rows = report.memory { parts.append(memory(rows)) }
     if let rows = report.scaling { parts.append(scaling(rows)) }
-    if let row = report.latency {
-      parts.append(
-        "Dispatch to handler at 1,000 packets/s, ns, p50 and p99: original \(Int(row.baseline.p50)) and "
-          + "\(Int(row.baseline.p99)), engine \(Int(row.engine.p50)) and \(Int(row.engine.p99))\n")
-    }
+    if let row = report.latency { parts.append(latency(row)) }
     if let row = report.idle {
-      parts.append("CPU use when idle, over \(number(row.seconds)) s: \(number(row.cpu * 100)) % of one CPU\n")
+      parts.append(
+        "CPU use when idle, over \(number(row.seconds)) s: \(thousandths(row.cpu * 100)) % of one CPU; with workers that poll "
+          + "\(number(row.polling * 100)) %\n")
     }
     return parts.joined(separator: "\n")
   }
@@ -60,21 +58,39 @@ enum BenchText {
   private static func scaling(_ rows: [ScalingRow]) -> String {
     var table = TextTable([
       ("Handler", .right), ("Original: one", .right), ("two", .right), ("speedup", .right), ("Engine: one", .right),
-      ("two", .right), ("speedup", .right), ("CPUs", .left),
+      ("two", .right), ("speedup", .right), ("CPUs", .left), ("Rounds", .right),
     ])
     for row in rows {
       table.add([
         "\(row.handlerTime) ns", number(row.baseline[0].median), number(row.baseline[1].median),
         number(row.baselineSpeedup), number(row.engine[0].median), number(row.engine[1].median),
-        number(row.engineSpeedup), row.regime.rawValue,
+        number(row.engineSpeedup), row.regime.rawValue + (row.roundTrip.map { " \(Int($0)) ns" } ?? ""),
+        String(row.rounds),
       ])
     }
-    return table.text + "ns per packet on one CPU and on two, run to completion, half of the packets remote.\n"
+    return table.text
+      + "ns per packet on one CPU and on two, run to completion, half of the packets remote. Speedup: of the medians.\n"
+  }
+
+  private static func latency(_ row: LatencyRow) -> String {
+    var table = TextTable([("Worker", .left), ("p50", .right), ("p99", .right), ("max", .right)])
+    for (name, figures) in [
+      ("original, asleep", row.baseline), ("engine, asleep", row.engine), ("engine, polling", row.polling),
+    ] {
+      table.add([name, String(Int(figures.p50)), String(Int(figures.p99)), String(Int(figures.max))])
+    }
+    return table.text + "ns from deferred dispatch to the handler, \(row.packets) packets at 1,000 a second.\n"
   }
 
   private static func text(_ figure: Figure) -> String { "\(number(figure.median)) (best \(number(figure.best)))" }
 
   private static func word(_ flag: Bool) -> String { flag ? "yes" : "no" }
+
+  /// With three digits after the point.
+  private static func thousandths(_ value: Double) -> String {
+    let digits = String(Int((value * 1000).rounded()) % 1000)
+    return "\(Int((value * 1000).rounded()) / 1000).\(String(repeating: "0", count: 3 - digits.count))\(digits)"
+  }
 
   /// With two digits after the point.
   private static func number(_ value: Double) -> String {

@@ -24,6 +24,7 @@ enum StatisticsText {
     table.add(["Default queue limit", "\(engine.defaultqlimit)", "\(engine.maxqlimit)"])
     table.add(["Dispatch policy", engine.dispatch, "n/a"])
     table.add(["Threads bound to CPUs", engine.bindthreads ? "enabled" : "disabled", "n/a"])
+    table.add(["Threads that poll", engine.polling ? "enabled" : "disabled", "n/a"])
     return table.text
   }
 
