@@ -48,14 +48,16 @@ final class Settling: @unchecked Sendable {
   /// Whether a packet handled at once might overtake another.
   @inline(__always)
   func mayOvertake(_ number: Int) -> Bool {
-    marked.load(ordering: .relaxed) & (1 << UInt32(number)) != 0
+    // Acquire: pairs with the release in `settle`; what the last queued packets' handlers did happened before.
+    marked.load(ordering: .acquiring) & (1 << UInt32(number)) != 0
   }
 
   /// Takes the mark away, with the lock held, if that may be and `isIdle` says that nothing is left: whether it is gone.
   func settle(_ number: Int, _ isIdle: () -> Bool) -> Bool {
     let bit: UInt32 = 1 << UInt32(number)
     guard seen.load(ordering: .acquiring) & bit != 0, isIdle() else { return false }
-    marked.bitwiseAnd(~bit, ordering: .relaxed)
+    // Release: pairs with the acquire in `mayOvertake`.
+    marked.bitwiseAnd(~bit, ordering: .releasing)
     return true
   }
 }
