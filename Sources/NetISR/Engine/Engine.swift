@@ -81,6 +81,7 @@ public final class Engine: @unchecked Sendable {
   let vnets = Vnets()
   let globalDispatch: Atomic<UInt32>
   let settling = Settling()
+  let accounting = Accounting()
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
 
