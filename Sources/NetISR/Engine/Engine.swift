@@ -85,6 +85,9 @@ public final class Engine: @unchecked Sendable {
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
 
+  /// Who follows packets, in an engine that is driven by hand.
+  weak var observer: PacketObserver?
+
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()
   /// Guards `registrations`; held only for a moment, so that a look at the state never waits for a change.

@@ -52,7 +52,7 @@ struct RunCommand: ParsableCommand {
     EndSignals.block()
     let logger = Log.logger(logLevel)
     let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
-    var configuration = engine.configuration
+    var configuration = engine.configuration()
     configuration.bindThreads = bind
     configuration.faultDirectory = faults
     let host = try orFail { () throws(ControlError) in try Host(configuration, logger: logger) }
