@@ -146,6 +146,7 @@ let package = Package(
       swiftSettings: test),
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane"], swiftSettings: test),
     .testTarget(name: "CommandTests", dependencies: ["netisr", "TestSupport"], swiftSettings: test),
   ]
 )

@@ -16,8 +16,6 @@ public struct Advice: Codable, Sendable, Equatable {
     case needlessQueue = "needless-queue"
     /// All packets are handled on the threads that receive them, and take long.
     case idleWorkers = "idle-workers"
-    /// A handler kept its workstream for long.
-    case longHandler = "long-handler"
     /// What can't be told, because handlers are not timed.
     case accountingOff = "accounting-off"
   }

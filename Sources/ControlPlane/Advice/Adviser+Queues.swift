@@ -15,13 +15,14 @@ extension Adviser {
   private func drops(_ load: ProtocolLoad) -> Advice {
     let arrivals = load.drops + load.queued
     var finding =
-      "\(load.drops) packets of \(load.name) found their queue full, \(Self.percent(load.drops, of: arrivals)) of those to "
-      + "be queued; the limit is \(load.summary.qlimit)"
+      "\(load.drops) packets of \(load.name) found their queue full, \(Self.percent(load.drops, of: arrivals)) of those "
+      + "to be queued; the limit is \(load.summary.qlimit)"
     let streams = load.work.indices.filter { load.work[$0].qdrops > 0 }
     if streams.count == 1, load.work.count > 1 { finding += "; all in workstream \(streams[0])" }
     let command = raise(load)
     if load.drops * 10 > arrivals {
-      finding += "; with so many, a longer queue only makes the others wait longer: the handler is too slow for what comes"
+      finding +=
+        "; with so many, a longer queue only makes the others wait longer: the handler is too slow for what comes"
     } else if command == nil {
       finding += "; that is the highest one of this host"
     }

@@ -11,8 +11,6 @@ struct Adviser {
   static let excess = 1.5
   /// Of its limit, from which a queue counts as nearly full, in percent.
   static let nearLimit = 80
-  /// A handler's call from which others have to wait, in nanoseconds.
-  static let long: UInt64 = 1_000_000
 
   let statistics: HostStatistics
   let loads: [ProtocolLoad]
@@ -26,7 +24,7 @@ struct Adviser {
 
   /// All advice, losses first, in the order of the protocols' numbers.
   func advice() -> [Advice] {
-    loads.flatMap(queues) + imbalance() + loads.compactMap(placement) + loads.compactMap(longHandler) + accounting()
+    loads.flatMap(queues) + imbalance() + loads.compactMap(placement) + needlessQueues() + accounting()
   }
 
   /// What to look at for the flows of the host's traffic: a capture that it reads, or the reader's own.
@@ -34,22 +32,13 @@ struct Adviser {
     "netisr explain --running --summary \(statistics.interfaces.first?.file ?? "CAPTURE")"
   }
 
-  private func longHandler(_ load: ProtocolLoad) -> Advice? {
-    let longest = load.work.compactMap(\.accounting).map(\.longest).max() ?? 0
-    guard longest >= Self.long else { return nil }
-    return Advice(
-      kind: .longHandler, name: load.name,
-      finding: "a call of \(load.name)'s handler took \(Self.time(Double(longest))), with all that it called: "
-        + "everything else in its workstream waited", command: "netisr stat --watch")
-  }
-
   private func accounting() -> [Advice] {
     guard !statistics.configuration.accounting else { return [] }
     return [
       Advice(
         kind: .accountingOff, name: nil,
-        finding: "handlers are not timed: with accounting on, their time per packet, their longest call, queueing "
-          + "delays, and so handlers too small or too long for their workstream would be known",
+        finding: "handlers are not timed: with accounting on, their time per packet, their longest call and queueing "
+          + "delays would be known, and so which handlers are too small for workers, and which are worth one",
         command: "netisr set net.isr.accounting=1")
     ]
   }

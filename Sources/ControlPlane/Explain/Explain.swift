@@ -19,8 +19,8 @@ public struct Explain {
   public var configuration = Host.Configuration()
   /// Where the plugins are.
   public var plugins: PluginSource
-  /// The one frame of each capture that is explained, from 1; those before are followed as well, for what they leave behind.
-  /// nil is every frame.
+  /// The one frame of each capture that is explained, from 1; those before are followed as well, for what they leave
+  /// behind. nil is every frame.
   public var frame: UInt64?
   /// The most frames of a capture that are followed; nil is all.
   public var limit: UInt64?
@@ -76,8 +76,8 @@ public struct Explain {
     let names = ProtocolNames(protocols)
     var tally = ExplainTally(workstreams: host.engine.workerCount)
     var report = ExplainReport(
-      captures: [], configuration: EngineSummary(host.engine), protocols: protocols.map(ProtocolSummary.init),
-      frames: [], summary: tally.summary(names))
+      captures: [], limit: limit, configuration: EngineSummary(host.engine),
+      protocols: protocols.map(ProtocolSummary.init), frames: [], summary: tally.summary(names))
     for (index, file) in files.enumerated() {
       let follower = FrameFollower(observer)
       let capture: FollowedCapture

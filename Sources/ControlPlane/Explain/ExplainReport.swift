@@ -39,6 +39,8 @@ public struct ExplainReport: Encodable, Sendable {
 
   /// The captures that could be opened.
   public var captures: [Capture]
+  /// The most frames of a capture that were followed; left out when there was no bound.
+  public var limit: UInt64?
   /// What the engine ran with.
   public var configuration: EngineSummary
   /// The protocols, by number.

@@ -2,8 +2,8 @@ import CNetISR
 
 /// Follows packets through an engine that is driven by hand, one after another: which workstream each goes to, and why.
 ///
-/// What: while it observes, each protocol's record leads to functions of this file instead of the protocol's own. They take
-/// down what they are given, and then call the original: its handler, or `place` with the original record. So it is the
+/// What: while it observes, each protocol's record leads to functions of this file instead of the protocol's own. They
+/// take down what they are given, and then call the original: its handler, or `place` with the original record. So it is the
 /// engine itself that places, queues and dispatches; nothing of its rules stands here a second time.
 ///
 /// Why so: a look at each placement in the engine would cost every packet of every host.
@@ -41,6 +41,10 @@ public final class PacketObserver {
           handler: ObservedCallbacks.handlers[number], m2flow: nil, m2cpuid: ObservedCallbacks.placements[number],
           drainedcpu: record.drainedcpu, policy: .cpu, dispatch: record.dispatch, count: record.count,
           streams: record.streams, queues: record.queues))
+    }
+    // Nothing is queued: no packet that is handled at once can overtake another.
+    engine.settling.lock.withLock {
+      for number in 1..<Protocols.count { engine.settling.settle(number) { true } }
     }
     engine.observer = self
     unsafe engine.onDrop = { [unowned self] m, reason in unsafe self.dropped(m, reason) }
@@ -122,7 +126,9 @@ public final class PacketObserver {
     steps[index].outcome = isQueued ? .queued : .atOnce
     // A packet that was placed, or that the only workstream had, was handled by who ran that workstream; hybrid dispatch
     // runs none but the sender's own.
-    if known != nil || isQueued || steps[index].dispatch == .hybrid { steps[index].workstream = unsafe Int(context.pointee.cpu) }
+    if known != nil || isQueued || steps[index].dispatch == .hybrid {
+      steps[index].workstream = unsafe Int(context.pointee.cpu)
+    }
     running.append(index)
     unsafe original.pointee.handler(m)
     running.removeLast()

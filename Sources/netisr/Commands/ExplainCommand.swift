@@ -6,9 +6,10 @@ struct ExplainCommand: ParsableCommand {
     commandName: "explain",
     abstract: "Say which workstream each frame of a capture goes to, and why.",
     discussion: """
-      Sends the frames through an engine of its own, with all plugins, one after another, and takes down where the engine \
-      puts them for each protocol on their way: by which policy, by which flow or source, and among how many workstreams. \
-      At the end: packets by workstream, and what is the largest flow or source of each protocol, for that is never split.
+      Sends the frames through an engine of its own, with all plugins, one after another, and takes down where the \
+      engine puts them for each protocol on their way: by which policy, by which flow or source, and among how many \
+      workstreams. At the end: packets by workstream, and the largest flow or source of each protocol, which is never \
+      split.
 
       Handlers are called from queues, unless --dispatch says otherwise: direct dispatch selects no workstream. With \
       --running the engine is set up as that of the running host is now: its plugins, its number of workers, its \
@@ -23,15 +24,18 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup var engine: EngineOptions
 
-  @Flag(help: "With the plugins, workers and policies of the running host, instead of --plugins, --threads and --dispatch.")
+  @Flag(help: "With the running host's plugins, workers and policies, instead of --plugins, --threads and --dispatch.")
   var running = false
 
   @OptionGroup var control: ControlOptions
 
-  @Option(help: ArgumentHelp("Only this frame of each capture, from 1; those before it are sent as well.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Only this frame of each capture, from 1; those before it are sent as well.", valueName: "n"))
   var frame: UInt64?
 
-  @Option(help: ArgumentHelp("At most so many frames of each capture. (default: 1000; all with --summary)", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "At most so many frames of each capture. (default: 1000; all with --summary)", valueName: "n"))
   var limit: UInt64?
 
   @Flag(help: "Only the sums.")
@@ -70,6 +74,9 @@ struct ExplainCommand: ParsableCommand {
     let outcome = try orFail { () throws(ControlError) in try explain.run(logger: Log.logger(.critical)) }
     if let report = outcome.report {
       if json { printJSON(report) } else { write(ExplainText.report(report), to: 1) }
+    }
+    if outcome.report?.protocols.isEmpty == true {
+      complain("\(engine.plugins): warning: no plugins (*.so) there, so that nobody took a packet")
     }
     for problem in outcome.problems { complain(problem) }
     if !outcome.problems.isEmpty { throw ExitCode.failure }

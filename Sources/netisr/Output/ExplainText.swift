@@ -7,7 +7,9 @@ enum ExplainText {
     let engine = report.configuration
     var text = "\(engine.threads) workstreams, dispatch \(engine.dispatch)\n"
     for capture in report.captures {
-      text += "\(capture.file): \(capture.linktype), comes in by \(capture.interface), interface \(capture.interfaceIndex)\n"
+      text += "\(capture.file): \(capture.linktype), comes in by \(capture.interface), "
+      text += "interface \(capture.interfaceIndex)"
+      text += capture.frames == report.limit ? "; its first \(capture.frames) frames, see --limit\n" : "\n"
     }
     for item in report.frames { text += "\n" + frame(item, isOnly: report.captures.count == 1) }
     return text + "\n" + summary(report.summary)
@@ -31,10 +33,17 @@ enum ExplainText {
   }
 
   private static func summary(_ summary: ExplainSummary) -> String {
-    var text = "\(summary.frames) frames, \(summary.refused) of them for no protocol\n\n"
+    let text = "\(summary.frames) frames, \(summary.refused) of them for no protocol\n\n"
+    guard summary.workstreams.contains(where: { $0.packets > 0 }) else {
+      return text + "No workstream was selected: direct dispatch handles packets where they are received.\n\n"
+        + protocols(summary)
+    }
     var streams = TextTable([("WSID", .right), ("Packets", .right), ("Share", .right)])
     for item in summary.workstreams { streams.add(["\(item.wsid)", "\(item.packets)", percent(item.share)]) }
-    text += streams.text + "\n"
+    return text + streams.text + "\n" + protocols(summary)
+  }
+
+  private static func protocols(_ summary: ExplainSummary) -> String {
     var table = TextTable([
       ("Name", .left), ("Packets", .right), ("Queued", .right), ("At once", .right), ("Dropped", .right),
       ("By workstream", .left), ("Groups", .right), ("Largest", .left), ("Share", .right),
@@ -46,7 +55,7 @@ enum ExplainText {
         item.largest.map { percent($0.share) } ?? "-",
       ])
     }
-    return text + table.text
+    return table.text
   }
 
   /// "12.3 %".
