@@ -181,7 +181,7 @@ import Testing
 
   @Test func figuresInWords() {
     #expect(Adviser.percent(1, of: 3) == "33.3 %" && Adviser.percent(1, of: 2) == "50 %")
-    #expect(Adviser.percent(5, of: 0) == "0 %")
+    #expect(Adviser.percent(5, of: 0) == "0 %" && Adviser.percent(1, of: 10_000) == "less than 0.1 %")
     #expect(Adviser.time(59.4) == "59 ns" && Adviser.time(12_340) == "12.3 us" && Adviser.time(20_000_000) == "20 ms")
   }
 }

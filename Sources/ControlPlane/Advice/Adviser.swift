@@ -49,6 +49,7 @@ struct Adviser {
   static func percent(_ part: UInt64, of all: UInt64) -> String {
     guard all > 0 else { return "0 %" }
     let tenths = Int((Double(part) / Double(all) * 1000).rounded())
+    if tenths == 0 && part > 0 { return "less than 0.1 %" }
     return tenths % 10 == 0 ? "\(tenths / 10) %" : "\(tenths / 10).\(tenths % 10) %"
   }
 
