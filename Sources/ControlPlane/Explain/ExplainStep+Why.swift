@@ -75,6 +75,7 @@ extension ExplainStep {
     case .policy: step.policy == .cpu ? "nh_m2cpuid kept it" : "nh_m2flow kept it"
     case .purged: "the protocol went while it was queued"
     case .nombuf: "there was no memory"
+    case .fault: "the protocol's code faulted, now or before"
     @unknown default: String(describing: reason)
     }
   }

@@ -1,4 +1,5 @@
 import CNetISR
+import CNetISRHost
 
 /// Follows packets through an engine that is driven by hand, one after another: which workstream each goes to, and why.
 ///
@@ -33,18 +34,14 @@ public final class PacketObserver {
     unsafe before = engine.onDrop
     precondition(!engine.hasWorkers && engine.isDrained && engine.observer == nil, "netisr: the engine is in use")
     unsafe originals = engine.state.withLock { unsafe engine.registrations.map { unsafe $0?.record } }
-    unsafe observed = unsafe originals.indices.map { number in
-      guard let original = unsafe originals[number] else { return nil }
-      let record = unsafe original.pointee
-      return unsafe engine.allocate(
-        ProtocolRecord(
-          handler: ObservedCallbacks.handlers[number], m2flow: nil, m2cpuid: ObservedCallbacks.placements[number],
-          drainedcpu: record.drainedcpu, policy: .cpu, dispatch: record.dispatch, count: record.count,
-          streams: record.streams, queues: record.queues))
+    let set = engine.workers
+    unsafe observed = unsafe originals.map { original in
+      guard let original = unsafe original else { return nil }
+      return unsafe engine.allocate(Self.observing(original.pointee, set))
     }
     // Nothing is queued: no packet that is handled at once can overtake another.
     engine.settling.lock.withLock {
-      for number in 1..<Protocols.count { engine.settling.settle(number) { true } }
+      for number in 1..<Protocols.count { _ = engine.settling.settle(number) { true } }
     }
     engine.observer = self
     unsafe engine.onDrop = { [unowned self] m, reason in unsafe self.dropped(m, reason) }
@@ -60,10 +57,26 @@ public final class PacketObserver {
     engine.observer = nil
   }
 
+  /// A record of the same registration, that leads here.
+  private static func observing(_ record: ProtocolRecord, _ set: WorkerSet) -> ProtocolRecord {
+    var handler = unsafe netisr_handler()
+    unsafe handler.nh_proto = UInt32(record.number)
+    unsafe handler.nh_handler = ObservedCallbacks.handlers[record.number]
+    unsafe handler.nh_m2cpuid = ObservedCallbacks.placements[record.number]
+    unsafe handler.nh_drainedcpu = record.drainedcpu
+    unsafe handler.nh_policy = Policy.cpu.rawValue
+    unsafe handler.nh_dispatch = record.dispatch.rawValue
+    return unsafe ProtocolRecord(handler, generation: record.generation, set, record.queues)
+  }
+
   private func publish(_ records: [UnsafeMutablePointer<ProtocolRecord>?]) {
-    for number in unsafe records.indices where unsafe records[number] != nil {
-      unsafe engine.protocols.setService(number, records[number])
-      unsafe engine.protocols.setEntrance(number, records[number])
+    engine.control.withLock {
+      for number in unsafe records.indices where unsafe records[number] != nil {
+        unsafe engine.protocols.setService(number, records[number])
+        unsafe engine.protocols.setEntrance(number, records[number])
+        // A protocol that faulted meanwhile is taken out of service again by this.
+        engine.refreshShortcut(number)
+      }
     }
     engine.waitForHandlers()
   }
@@ -73,6 +86,7 @@ public final class PacketObserver {
   public func follow(proto: UInt32, source: UInt, packet m: UnsafeMutablePointer<mbuf>) -> [PacketStep] {
     steps = []
     placed = [:]
+    running = []
     entry = (proto, source)
     for reason in DropReason.allCases { drops[reason] = dropCounts(reason) }
     // Every outcome is seen by the functions below.
@@ -96,11 +110,16 @@ public final class PacketObserver {
     // Called by the engine, on an attached thread, for a protocol that is observed.
     let context = unsafe ThreadContext.current!
     let original = unsafe originals[number]!
+    unsafe unwind(context)
     let index = unsafe begin(number, m, original, context)
     steps[index].source = source
+    // If that faults, nothing below is done: the engine's guarded call goes on.
+    steps[index].outcome = .dropped(.fault)
     // The engine's own rule: `policy` is not CPU, or the answer of nh_m2cpuid is passed through to it.
     if unsafe original.pointee.policy == .cpu, let m2cpuid = unsafe original.pointee.m2cpuid {
-      guard let kept = unsafe m2cpuid(m, source, wanted) else { return unsafe keep(index) }
+      let returned = unsafe m2cpuid(m, source, wanted)
+      guard let kept = unsafe returned else { return unsafe keep(index) }
+      steps[index].outcome = .queued
       steps[index].wantedCPU = unsafe wanted.pointee
       placed[UInt(bitPattern: kept)] = index
       return unsafe kept
@@ -108,6 +127,7 @@ public final class PacketObserver {
     guard let (kept, wsid) = unsafe original.place(m, source: source, isHybrid: false, cpu: context.pointee.cpu) else {
       return unsafe keep(index)
     }
+    steps[index].outcome = .queued
     steps[index].workstream = wsid
     steps[index].flow = unsafe kept.flow
     placed[UInt(bitPattern: kept)] = index
@@ -119,22 +139,26 @@ public final class PacketObserver {
   func handle(_ number: Int, _ m: UnsafeMutablePointer<mbuf>) {
     let context = unsafe ThreadContext.current!
     let original = unsafe originals[number]!
+    unsafe unwind(context)
     let isQueued = isWorker && running.isEmpty
     let known = placed.removeValue(forKey: UInt(bitPattern: m))
     let index = unsafe known ?? begin(number, m, original, context)
     steps[index].cpu = unsafe context.pointee.cpu
-    steps[index].outcome = isQueued ? .queued : .atOnce
     // A packet that was placed, or that the only workstream had, was handled by who ran that workstream; hybrid dispatch
     // runs none but the sender's own.
     if known != nil || isQueued || steps[index].dispatch == .hybrid {
       steps[index].workstream = unsafe Int(context.pointee.cpu)
     }
     running.append(index)
+    // If that faults, nothing below is done: the engine's guarded call goes on.
+    steps[index].outcome = .dropped(.fault)
     unsafe original.pointee.handler(m)
+    steps[index].outcome = isQueued ? .queued : .atOnce
     running.removeLast()
   }
 
   private func dropped(_ m: UnsafeMutablePointer<mbuf>, _ reason: DropReason) {
+    if let context = unsafe ThreadContext.current { unsafe unwind(context) }
     if let index = placed.removeValue(forKey: UInt(bitPattern: m)) {
       steps[index].outcome = .dropped(reason)
     } else {
@@ -153,6 +177,11 @@ public final class PacketObserver {
 
   // MARK: Parts
 
+  /// Forgets handlers that never returned, for they faulted: each one that runs is a section deep.
+  private func unwind(_ context: UnsafeMutablePointer<ThreadContext>) {
+    unsafe running.removeLast(max(0, running.count - max(0, context.pointee.depth - 1)))
+  }
+
   private var via: UInt32? { running.last.map { steps[$0].proto } }
 
   /// A step of a packet that is about to be placed or handled.
@@ -169,9 +198,9 @@ public final class PacketObserver {
     return steps.count - 1
   }
 
-  /// A callback of the policy kept the packet.
+  /// A callback of the policy kept the packet, or faulted with it inside of a guarded call of the engine's.
   private func keep(_ index: Int) -> UnsafeMutablePointer<mbuf>? {
-    steps[index].outcome = .dropped(.policy)
+    if netisr_host_fault_is_pending() == 0 { steps[index].outcome = .dropped(.policy) }
     return nil
   }
 
@@ -179,7 +208,7 @@ public final class PacketObserver {
     var counts = [UInt64](repeating: 0, count: Protocols.count)
     unsafe engine.threads.forEach { record in
       for number in counts.indices {
-        unsafe counts[number] &+= record.pointee.traffic.pointee.load(.dropped(reason), of: number)
+        unsafe counts[number] &+= record.pointee.traffic.load(.dropped(reason), of: number)
       }
     }
     return counts
