@@ -43,7 +43,7 @@ public struct Explain {
 
   /// Finds out. Throws when it can't begin: a plugin is refused, or a directory can't be read.
   public func run(logger: Logger) throws(ControlError) -> Outcome {
-    let host = Host(configuration, logger: logger)
+    let host = try Host(configuration, logger: logger)
     // Driven by hand from here on.
     host.engine.stopWorkers()
     defer { host.stop() }
