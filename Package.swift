@@ -57,6 +57,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The contract, and what host and plugins are made of.
@@ -89,7 +90,7 @@ let package = Package(
       dependencies: [
         "NetISR", "PacketIO", "PluginHost", "PluginInspector", .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: host),
 
@@ -146,6 +147,7 @@ let package = Package(
       swiftSettings: test),
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane"], swiftSettings: test),
     .testTarget(name: "CommandTests", dependencies: ["netisr", "TestSupport"], swiftSettings: test),
   ]
 )

@@ -42,6 +42,15 @@ extension Host {
     return PluginSummary(unmapped)
   }
 
+  /// A plugin that is refused would silently change what a capture comes to: all of a directory must serve.
+  func requireAllPlugins(of directory: String) throws(ControlError) {
+    let refused = pluginList().plugins.filter { $0.state == "refused" }
+    guard refused.isEmpty else {
+      let reasons = refused.map { "\($0.file): \($0.reasons.joined(separator: "; "))" }
+      throw ControlError(.refused, "\(directory): refused \(reasons.joined(separator: " | "))", problems: reasons)
+    }
+  }
+
   @discardableResult
   private func requireLoaded(_ name: String) throws(ControlError) -> PluginInfo {
     if let info = plugins.plugin(named: name) { return info }

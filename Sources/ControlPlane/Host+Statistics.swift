@@ -33,6 +33,7 @@ extension EngineSummary {
     dispatch = engine.dispatchPolicy.name
     defaultqlimit = engine.configuration.defaultQueueLimit
     maxqlimit = engine.configuration.maxQueueLimit
+    accounting = engine.isAccounting
   }
 }
 
@@ -65,6 +66,7 @@ extension WorkstreamSummary.Work {
     qdrops = statistics.qdrops
     queued = statistics.queued
     handled = statistics.handled
+    accounting = statistics.account.map(AccountingSummary.init)
   }
 }
 

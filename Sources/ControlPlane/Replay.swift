@@ -56,7 +56,7 @@ public struct Replay {
     let host = try Host(configuration, logger: logger)
     do throws(ControlError) {
       try host.loadPlugins(from: pluginDirectory, watching: false)
-      try requireAllPlugins(of: host)
+      try host.requireAllPlugins(of: pluginDirectory)
     } catch {
       host.stop()
       throw error
@@ -100,16 +100,6 @@ public struct Replay {
     return Outcome(
       report: ReplayReport(captures: captures, elapsed: elapsed, statistics: statistics, leaked: leaked),
       problems: problems)
-  }
-
-  /// A plugin that is refused would silently change the result: all of them must serve.
-  private func requireAllPlugins(of host: Host) throws(ControlError) {
-    let refused = host.pluginList().plugins.filter { $0.state == "refused" }
-    guard refused.isEmpty else {
-      let reasons = refused.map { "\($0.file): \($0.reasons.joined(separator: "; "))" }
-      throw ControlError(
-        .refused, "\(pluginDirectory): refused \(reasons.joined(separator: " | "))", problems: reasons)
-    }
   }
 
   /// Sends a whole capture, waiting for room.

@@ -36,7 +36,8 @@ struct NetISRCommand: ParsableCommand {
           InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
           FaultsCommand.self,
         ]),
-      CommandGroup(name: "State", subcommands: [StatCommand.self, GetCommand.self, SetCommand.self]),
+      CommandGroup(
+        name: "State", subcommands: [StatCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])
 }

@@ -4,7 +4,8 @@ import Testing
   @Test(arguments: [
     "replay", "replay --dispatch sideways x.pcap", "replay --threads 0 x.pcap", "replay --loop 0 x.pcap", "inspect",
     "nonsense", "set net.isr.dispatch", "set =direct", "load", "run --interface carrier-pigeon:7", "stat --nonsense",
-    "bench --rounds 0", "bench carrier-pigeon",
+    "bench --rounds 0", "bench carrier-pigeon", "explain", "explain --frame 0 x.pcap", "explain --limit 0 x.pcap",
+    "explain --frame 1 --limit 2 x.pcap", "explain --frame 1 --summary x.pcap", "explain --running --threads 2 x.pcap",
   ])
   func wrongCommandLine(line: String) throws {
     let result = try Command.run(line)
@@ -13,7 +14,9 @@ import Testing
     #expect(result.error.contains("Error: "))
   }
 
-  @Test(arguments: ["run", "replay", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench"])
+  @Test(arguments: [
+    "run", "replay", "explain", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench",
+  ])
   func helpHasExamples(command: String) throws {
     let result = try Command.run("\(command) --help")
     #expect(result.status == 0)
@@ -27,7 +30,9 @@ import Testing
     #expect(result.output.hasPrefix("netisr "))
   }
 
-  @Test(arguments: ["list", "stat", "get", "unload x", "reload x", "load x.so", "set a=b"])
+  @Test(arguments: [
+    "list", "stat", "get", "unload x", "reload x", "load x.so", "set a=b", "stat --advice", "explain --running x.pcap",
+  ])
   func noHost(line: String) throws {
     let result = try Command.run(line, "--control", "/tmp/netisr-no-such-socket")
     #expect(result.status == 1)

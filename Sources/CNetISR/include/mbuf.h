@@ -91,8 +91,8 @@ struct mbuf {
 	int32_t m_len;          /* bytes of data in this mbuf */
 	uint32_t m_flags;
 	uint16_t m_type;
-	uint16_t m_spare;
-	uint32_t m_ispare;
+	uint16_t m_spare;  /* private to the host */
+	uint32_t m_ispare; /* private to the host */
 	struct pkthdr m_pkthdr; /* with M_PKTHDR */
 	struct m_ext m_ext;     /* with M_EXT */
 	char m_dat[MSIZE - 128]; /* internal storage */

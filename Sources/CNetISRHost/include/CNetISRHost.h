@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "fault.h"
 #include "guard.h"
@@ -58,6 +59,16 @@ static inline void
 netisr_host_prefetch(const void *address)
 {
 	__builtin_prefetch(address);
+}
+
+/* Nanoseconds of CLOCK_MONOTONIC, without a system call where the machine can. */
+static inline uint64_t
+netisr_host_clock(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
 }
 
 /*

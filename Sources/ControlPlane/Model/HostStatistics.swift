@@ -36,6 +36,8 @@ public struct EngineSummary: Codable, Sendable {
   public var defaultqlimit: Int
   /// The highest queue limit, in packets.
   public var maxqlimit: Int
+  /// Whether handlers are timed.
+  public var accounting: Bool
 }
 
 /// A registered protocol: a line of the second table of `netstat -Q`.
@@ -81,9 +83,11 @@ public struct WorkstreamSummary: Codable, Sendable {
     public var queued: UInt64
     /// Packets handled in any way.
     public var handled: UInt64
+    /// What handling took; left out while accounting is off.
+    public var accounting: AccountingSummary?
 
     enum CodingKeys: String, CodingKey {
-      case name, len, watermark, dispatched, qdrops, queued, handled
+      case name, len, watermark, dispatched, qdrops, queued, handled, accounting
       case hybridDispatched = "hybrid_dispatched"
     }
   }

@@ -60,6 +60,11 @@ extension Host {
           }
         }),
       Setting(
+        name: "net.isr.accounting", value: engine.isAccounting ? "1" : "0",
+        access: .writable { [engine] text throws(ControlError) in
+          engine.isAccounting = try Setting.number(text, for: "net.isr.accounting", in: 0...1) == 1
+        }),
+      Setting(
         name: "net.isr.numthreads", value: "\(engine.workerCount)",
         access: .readOnly("it follows from net.isr.maxthreads")),
       Setting(

@@ -40,9 +40,9 @@ extension Engine {
       if settling.mayOvertake(number) { return unsafe settle(context, record, number, source, m) }
       return unsafe dispatchDirect(context, record, number, m)
     case .hybrid:
-      return unsafe context.dispatchHybrid(record, number, source, m)
+      return unsafe context.dispatchHybrid(record, number, source, m, isTimed: accounting.isOn)
     case .deferred, .default:
-      return unsafe context.dispatchDeferred(record, number, source, m)
+      return unsafe context.dispatchDeferred(record, number, source, m, isTimed: accounting.isOn)
     }
   }
 
@@ -56,7 +56,7 @@ extension Engine {
     defer { unsafe context.leaveSection() }
     guard let record = unsafe protocols.entrance(number) else { return unsafe refuse(context, m, number) }
     guard unsafe vnets.admit(m, to: number) else { return unsafe refuse(context, m, number, .vnet, ENOPROTOOPT) }
-    return unsafe context.dispatchDeferred(record, number, source, m)
+    return unsafe context.dispatchDeferred(record, number, source, m, isTimed: accounting.isOn)
   }
 
   @inline(__always)
@@ -65,7 +65,8 @@ extension Engine {
     _ m: UnsafeMutablePointer<mbuf>
   ) -> Int32 {
     unsafe context.pointee.traffic.add(1, to: .dispatched, of: number)
-    return unsafe netisr_host_call(record, m) == 1 ? 0 : directFault(context, number, record)
+    let returned = unsafe accounting.isOn ? context.timedCall(record, m) : netisr_host_call(record, m)
+    return unsafe returned == 1 ? 0 : directFault(context, number, record)
   }
 
   /// Direct dispatch while packets may be queued from before: behind those of its workstream, if there are any.
@@ -87,7 +88,7 @@ extension Engine {
         || sets.contains { unsafe $0.streams != record.pointee.streams && $0.isBusy(number) }
       if isBehind {
         unsafe context.pointee.traffic.add(1, to: .received, of: number)
-        return unsafe context.enqueue(record, m, number, on: wsid)
+        return unsafe context.enqueue(record, m, number, on: wsid, isTimed: accounting.isOn)
       }
       if settling.settle(number, { !sets.contains { $0.isBusy(number) } }) { refreshShortcut(number) }
       return nil
@@ -113,6 +114,7 @@ extension Engine {
       unsafe context.pointee.traffic.add(1, to: .received, of: number)
       return unsafe countKept(context, record, number)
     }
+    if accounting.isOn { unsafe accounting.stamp(m, number) }
     guard unsafe record.pointee.queues[wsid].append(m, by: context) else { return EAGAIN }
     unsafe context.pointee.traffic.add(1, to: .received, of: number)
     unsafe record.pointee.streams[wsid].signal()

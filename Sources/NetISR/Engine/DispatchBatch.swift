@@ -32,7 +32,7 @@ extension Engine {
       if shortcut.isDecided, let list = unsafe full(part) {
         // As it lies: nothing of it need be looked at.
         unsafe taken += deliver(
-          way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count)
+          way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count, isTimed: false)
       } else {
         unsafe taken += admit(part, entry, context, number, source)
       }
@@ -86,7 +86,7 @@ extension Engine {
         // Rare: one by one, as single packets do.
         return (0..<count).count { unsafe settle(context, record, number, source, list[$0]!) == 0 }
       }
-      return unsafe deliver(way, context, record, number, source, list, count)
+      return unsafe deliver(way, context, record, number, source, list, count, isTimed: accounting.isOn)
     }
   }
 
@@ -94,21 +94,23 @@ extension Engine {
   @inline(__always)
   private func deliver(
     _ way: Dispatch, _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>,
-    _ number: Int, _ source: UInt, _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int
+    _ number: Int, _ source: UInt, _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int,
+    isTimed: Bool
   ) -> Int {
     if way == .direct {
       unsafe context.pointee.traffic.add(count, to: .dispatched, of: number)
-      let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+      let returned =
+        unsafe isTimed ? context.timedCalls(record, list, count) : Int(netisr_host_call_batch(record, list, count))
       return unsafe returned == count ? count : directFault(context, number, record, list, returned, count)
     }
     let isHybrid = way == .hybrid
     if let wsid = unsafe record.commonPlace(list, count, source) {
-      return unsafe pass(list, count, to: wsid, context, record, number, isHybrid)
+      return unsafe pass(list, count, to: wsid, context, record, number, isHybrid, isTimed)
     }
     return unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<mbuf>?.self, capacity: 2 * Self.chunk) { own in
       let own = own.baseAddress!
       unsafe own.update(from: list, count: count)
-      return unsafe scatter(own, count, context, record, number, source, isHybrid)
+      return unsafe scatter(own, count, context, record, number, source, isHybrid, isTimed)
     }
   }
 
@@ -118,7 +120,7 @@ extension Engine {
   private func scatter(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int,
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
-    _ source: UInt, _ isHybrid: Bool
+    _ source: UInt, _ isHybrid: Bool, _ isTimed: Bool
   ) -> Int {
     let cpu = unsafe context.pointee.cpu
     let run = unsafe list + Self.chunk
@@ -144,7 +146,7 @@ extension Engine {
           unsafe places[index] = -1
           length += 1
         }
-        unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid)
+        unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid, isTimed)
       }
       return taken
     }
@@ -154,20 +156,22 @@ extension Engine {
   private func pass(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, to wsid: Int,
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
-    _ isHybrid: Bool
+    _ isHybrid: Bool, _ isTimed: Bool
   ) -> Int {
     let stream = unsafe record.pointee.streams + wsid
     let queue = unsafe record.pointee.queues + wsid
     if isHybrid, unsafe wsid == context.pointee.cpu, let turn = unsafe stream.pointee.tryEnter(context) {
       defer { unsafe stream.pointee.leave(turn, context) }
       if unsafe queue.pointee.isEmpty {
-        let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+        let returned =
+          unsafe isTimed ? context.timedCalls(record, list, count) : Int(netisr_host_call_batch(record, list, count))
         unsafe queue.pointee.countHybrid(returned)
         unsafe context.pointee.traffic.add(returned, to: .hybrid, of: number)
         return unsafe returned == count ? count : hybridFault(context, number, record, list, returned, count)
       }
     }
     unsafe context.pointee.traffic.add(count, to: .received, of: number)
+    if isTimed { unsafe accounting.stamp(list, count, number) }
     let taken = unsafe queue.pointee.append(list, count: count, by: context)
     unsafe stream.pointee.signal()
     if taken < count {

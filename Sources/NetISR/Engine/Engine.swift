@@ -84,10 +84,14 @@ public final class Engine: @unchecked Sendable {
   let vnets = Vnets()
   let globalDispatch: Atomic<UInt32>
   let settling = Settling()
+  let accounting = Accounting()
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
   let bindsFlag: Atomic<Bool>
   let pollsFlag: Atomic<Bool>
+
+  /// Who follows packets, in an engine that is driven by hand.
+  weak var observer: PacketObserver?
 
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()

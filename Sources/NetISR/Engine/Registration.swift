@@ -57,6 +57,7 @@ extension Engine {
         unsafe set.setRow(number, row)
       }
       vnets.setAll(number, to: true)
+      accounting.begin(number)
       unsafe protocols.setService(number, record)
       unsafe protocols.setEntrance(number, record)
       refreshShortcut(number)

@@ -4,7 +4,7 @@ import CNetISRHost
 // The short way of a packet: a handful of instructions before its handler, or its queue.
 //
 // How a packet goes depends on the protocol's dispatch policy, the global one, whether the protocol is enabled in the packet's vnet,
-// and whether anything of it is still queued from before. These hardly ever change. So what follows from them is
+// whether anything of it is still queued from before, and whether handlers are timed. These hardly ever change. So what follows from them is
 // kept for each protocol as one word, its record and the way, and whoever changes one of them computes that word anew,
 // before the grace period after which the change counts. A packet that finds no way decided takes the long one, which
 // looks at each condition (`Engine.enter`).
@@ -19,7 +19,7 @@ extension Engine {
       // A change may have published a copy of a record that faulted meanwhile.
       guard unsafe record.pointee.generation != faulty[number] else { return withdraw(number) }
       quarantined.bitwiseAnd(~(1 << UInt32(number)), ordering: .relaxed)
-      guard !vnets.restricts(number) else { return table.clearShortcut(number) }
+      guard !vnets.restricts(number), !accounting.isOn else { return table.clearShortcut(number) }
       let own = unsafe record.pointee.dispatch
       switch own == .default ? dispatchPolicy : own {
       case .direct where settling.mayOvertake(number): table.clearShortcut(number)
@@ -65,9 +65,9 @@ private func dispatchIndirectly(
 ) -> Int32 {
   let error =
     if shortcut.isHybrid, unsafe context.pointee.depth <= Engine.maximumDepth {
-      unsafe context.dispatchHybrid(shortcut.record, number, source, m)
+      unsafe context.dispatchHybrid(shortcut.record, number, source, m, isTimed: false)
     } else if shortcut.isDecided {
-      unsafe context.dispatchDeferred(shortcut.record, number, source, m)
+      unsafe context.dispatchDeferred(shortcut.record, number, source, m, isTimed: false)
     } else {
       unsafe context.withEngine { engine in unsafe engine.enter(context, number, source, m) }
     }

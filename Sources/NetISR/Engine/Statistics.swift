@@ -38,6 +38,8 @@ public struct WorkStatistics: Sendable {
   public var queued: UInt64
   /// Packets handled in any way.
   public var handled: UInt64
+  /// What handling took; nil while accounting is off.
+  public var account: AccountStatistics?
 }
 
 /// One workstream.
@@ -97,7 +99,8 @@ extension Engine {
           return WorkStatistics(
             name: registration.name, proto: UInt32(number), len: queue.length, watermark: queue.watermark,
             dispatched: direct, hybridDispatched: queue.hybridDispatched, qdrops: queue.drops, queued: queue.queued,
-            handled: queue.handled &+ queue.hybridDispatched &+ direct)
+            handled: queue.handled &+ queue.hybridDispatched &+ direct,
+            account: accountStatistics(of: number, wsid: wsid, among: set.count))
         }
         return WorkstreamStatistics(wsid: wsid, cpu: wsid, work: work)
       }

@@ -97,7 +97,9 @@ extension Engine {
     }
     if vnets.restricts(number) { unsafe count = admitted(list, count, number, context) }
     // Once for the batch: whoever replaces it waits for this section to end.
-    let returned = unsafe Int(netisr_host_call_batch(record, list, count))
+    let returned =
+      unsafe accounting.isOn
+      ? context.timedCalls(record, list, count, areQueued: true) : Int(netisr_host_call_batch(record, list, count))
     if returned != count { unsafe queuedFault(context, number, record, list, returned, count) }
     return returned
   }

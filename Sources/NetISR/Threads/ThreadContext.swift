@@ -34,6 +34,9 @@ struct ThreadContext: ~Copyable {
   /// What every dispatch of the engine reads.
   let table: DispatchTable
 
+  /// What its handlers took, while accounting is on.
+  var accounts = ThreadAccounts()
+
   /// The engine that the thread belongs to. It outlives the record.
   unowned(unsafe) let engine: Engine
 

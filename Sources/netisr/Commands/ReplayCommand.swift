@@ -50,7 +50,7 @@ struct ReplayCommand: ParsableCommand {
     replay.passes = loop
     replay.mayDrop = drop
     replay.isPaired = pair
-    replay.configuration = engine.configuration
+    replay.configuration = engine.configuration()
     let bar = json ? nil : ProgressBar()
     if let bar { replay.onProgress = { bar.show($0) } }
     let outcome = try orFail { () throws(ControlError) in

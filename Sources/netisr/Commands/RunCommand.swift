@@ -55,7 +55,7 @@ struct RunCommand: ParsableCommand {
     EndSignals.block()
     let logger = Log.logger(logLevel)
     let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
-    var configuration = engine.configuration
+    var configuration = engine.configuration()
     configuration.bindThreads = bind
     configuration.polling = poll
     configuration.faultDirectory = faults

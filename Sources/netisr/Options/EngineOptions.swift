@@ -8,16 +8,20 @@ struct EngineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The directory of the plugins.", valueName: "dir"))
   var plugins = "plugins.d"
 
-  @Option(help: "When handlers run: at once on the receiving thread, at once where that keeps order, or from queues.")
-  var dispatch = Host.GlobalDispatch.direct
+  @Option(
+    help: """
+      When handlers run: at once on the receiving thread, at once where that keeps order, or from queues. \
+      (default: direct; of explain: deferred)
+      """)
+  var dispatch: Host.GlobalDispatch?
 
   @Option(help: ArgumentHelp("Worker threads, 1 to 256. (default: one per CPU)", valueName: "n"))
   var threads: Int?
 
   /// The host's configuration.
-  var configuration: Host.Configuration {
+  func configuration(dispatch usual: Host.GlobalDispatch = .direct) -> Host.Configuration {
     var configuration = Host.Configuration()
-    configuration.dispatch = dispatch
+    configuration.dispatch = dispatch ?? usual
     configuration.threads = threads
     return configuration
   }

@@ -9,6 +9,9 @@ enum StatisticsText {
       "Protocols:\n" + protocols(statistics.protocols),
       "Workstreams:\n" + workstreams(statistics.workstreams),
     ]
+    if statistics.configuration.accounting {
+      parts.append("Accounting, times in ns:\n" + accounting(statistics.workstreams))
+    }
     if interfaces, !statistics.interfaces.isEmpty {
       parts.append("Interfaces:\n" + self.interfaces(statistics.interfaces))
     }
@@ -52,6 +55,32 @@ enum StatisticsText {
       }
     }
     return table.text
+  }
+
+  /// One line for each protocol and workstream that handled something since accounting was switched on.
+  private static func accounting(_ workstreams: [WorkstreamSummary]) -> String {
+    var table = TextTable([
+      ("WSID", .right), ("Name", .left), ("Packets", .right), ("Batches", .right), ("Batch", .right),
+      ("Each", .right), ("Longest", .right), ("Delay p50", .right), ("p90", .right), ("p99", .right), ("Max", .right),
+    ])
+    for stream in workstreams {
+      for work in stream.work {
+        guard let account = work.accounting, account.packets > 0 else { continue }
+        let delays = account.delay.map { [$0.p50, $0.p90, $0.p99, $0.max].map { "\($0)" } }
+        table.add(
+          [
+            "\(stream.wsid)", work.name, "\(account.packets)", "\(account.batches)", tenths(account.averageBatch),
+            tenths(account.nanosecondsPerPacket), "\(account.longest)",
+          ] + (delays ?? ["-", "-", "-", "-"]))
+      }
+    }
+    return table.text
+  }
+
+  /// "12.3".
+  private static func tenths(_ value: Double) -> String {
+    let tenths = Int((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
   }
 
   private static func interfaces(_ interfaces: [InterfaceSummary]) -> String {
