@@ -50,7 +50,7 @@ struct Synthetic {
     received.countEntered(5)
     return HostStatistics(
       configuration: EngineSummary(
-        threads: threads, maxthreads: threads, bindthreads: false, dispatch: dispatch, defaultqlimit: 256,
+        threads: threads, maxthreads: threads, bindthreads: false, polling: false, dispatch: dispatch, defaultqlimit: 256,
         maxqlimit: 10240, accounting: accounting),
       plugins: [], protocols: protocols,
       workstreams: work.enumerated().map { WorkstreamSummary(wsid: $0, cpu: $0, work: $1) }, counters: [:],
