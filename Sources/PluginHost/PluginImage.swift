@@ -83,9 +83,11 @@ final class PluginImage: @unchecked Sendable {
   /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
   /// did not see; it stays mapped then.
   func close() -> Bool {
-    guard unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) else { return false }
+    // Before its addresses are free: they may be another image's at once.
     netisr_host_plugin_image_remove(addresses.lowerBound)
-    return true
+    if unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) { return true }
+    _ = netisr_host_plugin_image_add(addresses.lowerBound, addresses.upperBound)
+    return false
   }
 
   /// `/proc/self/fd/N`, with the serial number written into the separators: a "/" more is 1, a "./" more is 0.

@@ -82,7 +82,8 @@ struct StressRound {
     #expect(balance.handled == verdict.handled && dropped == verdict.dropped, "\(self): \(balance), \(verdict)")
     #expect(!isGapless || dropped == 0, "\(self): \(balance)")
     #expect(engine.mbufStatistics.mbufs.inFlight == 0, "\(self): \(engine.mbufStatistics)")
-    #expect(verdict.sent > 0 && verdict.relayed > 0, "\(self): nothing was sent")
+    // Where plugins come and go, those that hand on may have been away all the time.
+    #expect(verdict.sent > 0 && (!isGapless || verdict.relayed > 0), "\(self): nothing was sent")
   }
 }
 

@@ -43,7 +43,7 @@ enum FaultText {
     stride(from: 0, to: bytes.count, by: 16).map { start in
       let line = bytes[start..<min(start + 16, bytes.count)]
       let offset = String(start, radix: 16)
-      return "  0x" + String(repeating: "0", count: max(0, 4 - offset.count)) + offset + ": "
+      return "  0x" + String(repeating: "0", count: max(0, 4 - offset.count)) + offset + ":"
         + line.map { ($0 < 16 ? " 0" : " ") + String($0, radix: 16) }.joined() + "\n"
     }.joined()
   }
