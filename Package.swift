@@ -80,7 +80,8 @@ let package = Package(
 
     // The host.
     .target(name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD"], swiftSettings: host),
-    .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap"], swiftSettings: host),
+    .target(name: "CPacketIO", dependencies: ["CNetISR"]),
+    .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap", "CPacketIO"], swiftSettings: host),
     .target(
       name: "PluginHost",
       dependencies: ["NetISR", "PluginInspector", "CNetISRHost", .product(name: "Logging", package: "swift-log")],

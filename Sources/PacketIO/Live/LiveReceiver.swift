@@ -1,0 +1,26 @@
+import CNetISR
+
+/// One queue of a device as a source of packets. It belongs to the thread that polls it; `meter` may be read by others.
+public final class LiveReceiver {
+  /// The queue's statistics, for readers on any thread.
+  public let meter = InterfaceMeter()
+  private let source: any FrameSource
+  private var receiver: FrameReceiver
+
+  init(_ source: any FrameSource, interface: UnsafeMutablePointer<ifnet>, sink: any FrameSink) {
+    self.source = source
+    receiver = unsafe FrameReceiver(linkType: source.linkType, interface: interface, sink: sink)
+  }
+
+  /// Readable when there is something to take.
+  public var descriptor: Int32 { source.descriptor }
+
+  /// Takes what is there, up to some hundreds of frames, without waiting, and hands it over. Answers how many.
+  public func poll() -> Int {
+    let count = source.receive(into: &receiver)
+    guard count > 0 else { return 0 }
+    receiver.send()
+    meter.publish(receiver.statistics)
+    return count
+  }
+}
