@@ -34,6 +34,24 @@ public struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
     return "\(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))/\(prefixLength)"
   }
 
+  /// The addresses of an interface.
+  public static func read(from interface: UnsafeMutablePointer<ifnet>) -> [InterfaceAddress] {
+    let count = unsafe min(Int(interface.pointee.if_addrcount), Int(IFNET_MAXADDRS))
+    return unsafe withUnsafeBytes(of: interface.pointee.if_addrs) { field in
+      (0..<count).map { index in
+        let entry = unsafe field.load(
+          fromByteOffset: index * MemoryLayout<ifnet_addr>.stride, as: ifnet_addr.self)
+        let bytes = unsafe withUnsafeBytes(of: entry.ia_addr) { unsafe Array($0.prefix(entry.ia_family == 4 ? 4 : 16)) }
+        return InterfaceAddress(bytes: bytes, prefixLength: entry.ia_prefixlen)
+      }
+    }
+  }
+
+  private init(bytes: [UInt8], prefixLength: UInt8) {
+    self.bytes = bytes
+    self.prefixLength = prefixLength
+  }
+
   /// Writes addresses into an interface that nobody uses yet; at most IFNET_MAXADDRS of them.
   public static func write(_ addresses: [InterfaceAddress], to interface: UnsafeMutablePointer<ifnet>) {
     let kept = addresses.prefix(Int(IFNET_MAXADDRS))

@@ -12,6 +12,17 @@ public final class LiveReceiver {
     receiver = unsafe FrameReceiver(linkType: source.linkType, interface: interface, sink: sink)
   }
 
+  /// What the kernel says by rtnetlink: all that there is, then every change. [control] On a thread that has the rights to
+  /// a long queue, if it can be.
+  public static func netlink(
+    interface: UnsafeMutablePointer<ifnet>, sink: any FrameSink
+  ) throws(LiveError) -> LiveReceiver {
+    unsafe LiveReceiver(try NetlinkSource(), interface: interface, sink: sink)
+  }
+
+  /// Frames that the kernel dropped for want of room, since it was asked last. [any thread]
+  public func takeDrops() -> UInt64 { source.takeDrops() }
+
   /// Readable when there is something to take.
   public var descriptor: Int32 { source.descriptor }
 

@@ -36,7 +36,7 @@ final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
 
   /// The kernel finishes checksums and cuts what is too long before it hands a frame to a tap device.
   func receive(into receiver: inout FrameReceiver) -> Int {
-    let time = Self.now
+    let time = WallClock.now
     for count in 0..<Self.burst {
       let length = unsafe read(descriptor, buffer.baseAddress, buffer.count)
       guard length > 0 else { return count }
@@ -54,13 +54,6 @@ final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
 
   /// What finds the device's queue full is counted by the device itself: see `DeviceDrops`.
   func takeDrops() -> UInt64 { 0 }
-
-  /// Nanoseconds since the epoch.
-  private static var now: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
 }
 
 /// close(2), where a method of that name is in the way.

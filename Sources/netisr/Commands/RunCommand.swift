@@ -27,13 +27,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     name: .customLong("interface"), help: ArgumentHelp("An interface; may be given several times.", valueName: "spec"),
-    transform: { (text: String) throws in
-      do throws(ControlError) {
-        return try InterfaceArgument(parsing: text)
-      } catch {
-        throw ValidationError(error.description)
-      }
-    })
+    transform: InterfaceArgument.fromCommandLine)
   var interfaces: [InterfaceArgument] = []
 
   @OptionGroup var control: ControlOptions
@@ -79,7 +73,7 @@ struct RunCommand: ParsableCommand {
   private func start(_ host: Host, _ socket: BoundSocket, _ logger: Logger) throws -> ControlServer {
     try orFail { () throws(ControlError) in
       try host.loadPlugins(from: engine.plugins, watching: true)
-      for interface in interfaces { try host.start(interface) }
+      for interface in interfaces { try host.start(interface, isPatient: true) }
       return try ControlServer(socket, host: host, logger: logger)
     }
   }
