@@ -2,7 +2,7 @@
 
 SWIFT    ?= swift
 PREFIX   ?= /usr/local
-PACKAGES  = libelf-dev libpcap-dev libmd-dev pkg-config
+PACKAGES  = libelf-dev libpcap-dev libmd-dev libyaml-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
 SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
 BUILD     = .build/release

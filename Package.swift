@@ -76,6 +76,7 @@ let package = Package(
     // Libraries of the system.
     .systemLibrary(name: "CLibELF", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CLibPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
 
     // The host.
@@ -89,7 +90,8 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "NetISR", "PacketIO", "PluginHost", "PluginInspector", .product(name: "Logging", package: "swift-log"),
+        "NetISR", "PacketIO", "CPacketIO", "CLibYAML", "PluginHost", "PluginInspector",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],

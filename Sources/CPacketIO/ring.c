@@ -13,6 +13,9 @@
 #ifndef PACKET_FANOUT_FLAG_UNIQUEID
 #define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
 #endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
@@ -117,7 +120,9 @@ packetio_ring_open(uint32_t index, uint32_t block_size, uint32_t block_count, bo
 int
 packetio_ring_join(const struct packetio_ring *ring, uint16_t *group)
 {
-	uint32_t value = *group | (uint32_t)PACKET_FANOUT_HASH << 16;
+	/* The group receives in the place of its sockets, so it must leave out by itself what goes out. */
+	uint32_t value =
+	    *group | (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16;
 	socklen_t length = sizeof(value);
 	int error;
 

@@ -28,9 +28,6 @@ final class InterfaceSet: @unchecked Sendable {
   /// All figures, in the order in which the interfaces were made.
   var summaries: [InterfaceSummary] { lock.withLock { interfaces }.flatMap(\.summaries) }
 
-  /// What the user asked for, of each.
-  var specs: [String] { lock.withLock { interfaces }.map(\.spec) }
-
   /// Makes an interface.
   ///
   /// - Parameter isPatient: a device that is not there, or may not be opened, is waited for; else that is an error.
@@ -45,15 +42,26 @@ final class InterfaceSet: @unchecked Sendable {
 
   /// Takes an interface away: by its name, or by one of a pair's ends.
   func remove(_ name: String) throws(ControlError) -> [InterfaceSummary] {
+    try turn.withLock { () throws(ControlError) in take(away: try find(name)) }
+  }
+
+  /// Takes away the interface that was asked for with that text.
+  func remove(spec: String) throws(ControlError) {
     try turn.withLock { () throws(ControlError) in
-      let interface = try find(name)
-      lock.withLock { interfaces.removeAll { $0 === interface } }
-      interface.quiesce()
-      let last = interface.summaries
-      interface.stop()
-      logger.info("\(interface.name): removed")
-      return last
+      guard let interface = lock.withLock({ interfaces.first { $0.spec == spec } }) else {
+        throw ControlError(.notFound, "no interface '\(spec)': it was removed already")
+      }
+      _ = take(away: interface)
     }
+  }
+
+  private func take(away interface: any HostedInterface) -> [InterfaceSummary] {
+    lock.withLock { interfaces.removeAll { $0 === interface } }
+    interface.quiesce()
+    let last = interface.summaries
+    interface.stop()
+    logger.info("\(interface.name): removed")
+    return last
   }
 
   /// Ends all input.

@@ -126,7 +126,7 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
   // MARK: Opening and closing
 
   private func open() throws(LiveError) {
-    let device = try withRights { () throws(LiveError) in try LiveDevice.open(live) }
+    let device = try privileges.perform { [live] () throws(LiveError) in try LiveDevice.open(live) }
     let address = live.kind == .tap ? Self.distinct(from: device.link.address) : nil
     unsafe interface.pointee.if_type = UInt32(device.link.linkType == .en10MB ? IFT_ETHER : IFT_OTHER)
     unsafe device.link.write(to: interface, address: address)
@@ -155,10 +155,6 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       past.add(session.statistics)
       self.session = nil
     }
-  }
-
-  private func withRights<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
-    try privileges.perform(body)
   }
 
   /// The kernel counts from one look to the next.

@@ -53,17 +53,15 @@ public final class PrivilegedThread: @unchecked Sendable {
   }
 
   /// Runs `body` on the thread with the rights, and waits for it.
-  func perform<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+  func perform<Value, Failure: Error>(_ body: @escaping () throws(Failure) -> Value) throws(Failure) -> Value {
     var result: Result<Value, Failure>?
     turn.withLock {
-      withoutActuallyEscaping({ () -> Void in
+      slot.job = {
         do throws(Failure) { result = .success(try body()) } catch { result = .failure(error) }
-      }) { job in
-        slot.job = job
-        unsafe sem_post(slot.asked)
-        while unsafe sem_wait(slot.done) != 0 {}
-        slot.job = nil
       }
+      unsafe sem_post(slot.asked)
+      while unsafe sem_wait(slot.done) != 0 {}
+      slot.job = nil
     }
     return try result!.get()
   }
@@ -79,7 +77,7 @@ public final class PrivilegedThread: @unchecked Sendable {
 
 extension PrivilegedThread? {
   /// Runs `body` on the thread with the rights; on the calling one where nothing was given up.
-  func perform<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+  func perform<Value, Failure: Error>(_ body: @escaping () throws(Failure) -> Value) throws(Failure) -> Value {
     switch self {
     case let thread?: try thread.perform(body)
     case nil: try body()
