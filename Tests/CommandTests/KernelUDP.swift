@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 
-/// A UDP socket of the kernel's inside of a namespace.
-final class KernelUDP {
+/// A UDP socket of the kernel's inside of a namespace. One thread at a time.
+final class KernelUDP: @unchecked Sendable {
   private let descriptor: Int32
   private var peer: sockaddr_in
 

@@ -53,9 +53,11 @@ public final class Transmitter: InterfaceOutput, @unchecked Sendable {
   // MARK: The device
 
   /// Sends by `device` from now on.
-  public func attach(_ device: LiveDevice) {
+  public func attach(_ device: LiveDevice) { attach(device.sender) }
+
+  func attach(_ sender: any FrameSender) {
     lock.withLock {
-      sender = device.sender
+      self.sender = sender
       isBlocked = false
     }
   }
