@@ -21,7 +21,8 @@ import Testing
           net.isr.proto.ip.qlimit: 777
         """)
       let host = try RunningHost(bench, ["--config", file, "--interface", "epair:line", "--dispatch", "deferred"])
-      #expect(try host.ask("get net.isr.dispatch").output == "net.isr.dispatch: deferred\n", "the command line goes before")
+      #expect(
+        try host.ask("get net.isr.dispatch").output == "net.isr.dispatch: deferred\n", "the command line goes before")
       #expect(try host.ask("get net.isr.proto.ip.qlimit").output.hasSuffix(": 777\n"))
       #expect(try names(host) == ["onea", "oneb", "file0", "linea", "lineb"])
 
@@ -32,7 +33,8 @@ import Testing
 
       // Without a log level: that can't change while it runs, all else does.
       _ = try configure(
-        "interfaces: [epair:two, \"file:\(capture)?loop&pps=1000\"]\nsettings: {net.isr.proto.ip.qlimit: 888}\nthreads: 1\n")
+        "interfaces: [epair:two, \"file:\(capture)?loop&pps=1000\"]\nsettings: {net.isr.proto.ip.qlimit: 888}\nthreads: 1\n"
+      )
       try hangUp(host, until: "the configuration was read again")
       #expect(try names(host) == ["file0", "linea", "lineb", "twoa", "twob"])
       #expect(try host.ask("get net.isr.proto.ip.qlimit").output.hasSuffix(": 888\n"))
@@ -48,7 +50,8 @@ import Testing
     ("threads: 0", ":1: threads: expected 1 to 256, found '0'"),
     ("\ndispatch: sideways", ":2: dispatch: expected one of direct, hybrid, deferred, found 'sideways'"),
     ("bind: perhaps", ":1: bind: expected one of true, false, found 'perhaps'"),
-    ("interfaces:\n  - packet:a\n  - packet:", ":3: interface \"packet:\": expected a name after \"packet:\""),
+    ("interfaces:\n  - packet:a\n  - \"packet:\"", ":3: interface \"packet:\": expected a name after \"packet:\""),
+    ("interfaces:\n  - netlink:", ":2: an interface: expected a text; one that ends in a colon needs quotes"),
     ("interfaces: packet:a", ":1: interfaces: expected a list"),
     ("settings: [a]", ":1: settings: expected a map of names and values"),
     ("a: 1\na: 2", ":1: unknown key 'a'"),
@@ -64,7 +67,7 @@ import Testing
       let result = try Command.run(
         ["run", "--config", file, "--plugins", bench.plugins, "--control", bench.path + "/control"])
       #expect(result.status == 1)
-      #expect(result.complaints.last?.contains(reason) == true, "\(result.error)")
+      #expect(result.complaints.contains { $0.contains(reason) }, "\(result.error)")
       #expect(!FileManager.default.fileExists(atPath: bench.path + "/control"))
     }
   }

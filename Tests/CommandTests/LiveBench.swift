@@ -12,7 +12,8 @@ struct LiveBench {
   ///
   /// - Parameter reflector: whether the plugin that answers everything serves Ethernet.
   static func with(
-    plugins: [String], reflector: Bool = false, _ arguments: [String], prepare: (NetworkNamespace) throws -> Void = { _ in },
+    plugins: [String], reflector: Bool = false, _ arguments: [String],
+    prepare: (NetworkNamespace) throws -> Void = { _ in },
     _ body: (LiveBench) throws -> Void
   ) throws {
     try Workbench.with(plugins: plugins) { bench in

@@ -71,7 +71,8 @@ struct LiveLifeTests {
       try echo(live, 20)
       // Capture files too, by a path of the client's.
       _ = try live.bench.write(Captures.pcap(Captures.pingWithARP), as: "ping.pcap")
-      let file = try Command.run(["if", "add", "file:ping.pcap?loop=3", "--control", live.host.socket], in: live.bench.path)
+      let file = try Command.run(
+        ["if", "add", "file:ping.pcap?loop=3", "--control", live.host.socket], in: live.bench.path)
       #expect(file.status == 0, "\(file.error)")
       #expect(try eventually { try live.state("file0") == "ended" })
       #expect(try live.host.ask("if remove file0").status == 0)
@@ -106,7 +107,8 @@ struct LiveLifeTests {
       let before = try live.counter("route", "newroute")
       #expect(try eventually { try live.counter("route", "newlink") >= 6 }, "lo, near and far, by both dumps")
       let batch = try live.bench.write(
-        Array((0..<500).map { "route add 10.200.\($0 / 250).\($0 % 250)/32 via 10.9.0.2\n" }.joined().utf8), as: "batch")
+        Array((0..<500).map { "route add 10.200.\($0 / 250).\($0 % 250)/32 via 10.9.0.2\n" }.joined().utf8), as: "batch"
+      )
       _ = try live.namespace.output(of: "ip -batch \(batch)")
       #expect(try eventually { try live.counter("route", "newroute") >= before + 1000 })
       let steady = try live.counter("route", "newroute")

@@ -40,7 +40,7 @@ import Testing
     ("packet:", "expected a name after \"packet:\""),
     ("tap:a/b", "expected a name of at most 15 bytes, without \"/\" and spaces, found \"a/b\""),
     ("packet:abcdefghijklmnop", "expected a name of at most 15 bytes"),
-    ("packet:a?mtu=1500", "unknown option \"mtu\"; expected one of inet=ADDRESS/BITS"),
+    ("packet:a?mtu=1500", "unknown option \"mtu\"; expected one of inet6=ADDRESS/BITS"),
     ("tap:a?promisc", "unknown option \"promisc\""),
     ("packet:a?promisc=1", "option \"promisc\" takes no value, found \"1\""),
     ("packet:a?queues=0", "option \"queues\": expected a number from 1 to 64, found \"0\""),

@@ -17,7 +17,8 @@ import Testing
       let isLast = number == 4
       #expect(segment.count == transport + 24 + (isLast ? 321 : 1000))
       #expect(Array(segment[..<network]) == Array(frame[..<network]))
-      #expect(Self.big(segment, transport + 4, 4) == (0xffff_ff00 + number * 1000) & 0xffff_ffff, "sequence number wraps")
+      #expect(
+        Self.big(segment, transport + 4, 4) == (0xffff_ff00 + number * 1000) & 0xffff_ffff, "sequence number wraps")
       // FIN, PSH of the last, ACK of all, CWR of the first.
       #expect(segment[transport + 13] == 0x10 | (isLast ? 0x09 : 0) | (number == 0 ? 0x80 : 0))
       if isIPv6 {

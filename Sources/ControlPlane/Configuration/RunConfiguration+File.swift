@@ -65,7 +65,10 @@ extension RunConfiguration {
     }
     var arguments: [InterfaceArgument] = []
     for item in items {
-      let text = try file.text(item, of: "an interface")
+      guard case .scalar(let text) = file[item].content else {
+        throw file.error(
+          file[item].line, "an interface: expected a text; one that ends in a colon needs quotes: \"netlink:\"")
+      }
       do throws(ControlError) {
         arguments.append(try InterfaceArgument(parsing: text))
       } catch {

@@ -138,7 +138,8 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       state = device.link.isRunning ? .up : .down
       reason = ""
     }
-    logger.info("\(name): \(live.kind.rawValue) device \(device.link.index) is \(device.link.isRunning ? "up" : "down")")
+    logger.info(
+      "\(name): \(live.kind.rawValue) device \(device.link.index) is \(device.link.isRunning ? "up" : "down")")
   }
 
   /// Lets go of the device. On a thread that belongs to the engine.

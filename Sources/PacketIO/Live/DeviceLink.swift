@@ -24,7 +24,8 @@ public struct DeviceLink: Hashable, Sendable {
     let bytes = link.address
     let address = [bytes.0, bytes.1, bytes.2, bytes.3, bytes.4, bytes.5, bytes.6, bytes.7]
     return DeviceLink(
-      index: link.index, mtu: link.mtu, hardware: link.hardware, address: Array(address.prefix(Int(link.address_length))),
+      index: link.index, mtu: link.mtu, hardware: link.hardware,
+      address: Array(address.prefix(Int(link.address_length))),
       isRunning: link.is_running)
   }
 

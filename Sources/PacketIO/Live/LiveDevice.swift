@@ -52,7 +52,8 @@ public final class LiveDevice: @unchecked Sendable {
     let name = spec.device
     let link = try DeviceLink.read(name)
     guard let linkType = link.linkType else {
-      throw LiveError(.unsupported, "\(name): hardware type \(link.hardware) (ARPHRD_) is neither Ethernet nor plain IP")
+      throw LiveError(
+        .unsupported, "\(name): hardware type \(link.hardware) (ARPHRD_) is neither Ethernet nor plain IP")
     }
     var rings: [ReceiveRing] = []
     var group: UInt16 = 0

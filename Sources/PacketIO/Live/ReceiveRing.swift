@@ -90,7 +90,8 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
     }
     if unsafe frame.gso_size != 0 {
       unsafe segmenter.split(bytes, as: frame.gso_type, payload: Int(frame.gso_size)) { segment in
-        receiver.receive(segment, CapturedFrame(number: 0, wireLength: segment.byteCount, timestamp: record.timestamp), offload)
+        receiver.receive(
+          segment, CapturedFrame(number: 0, wireLength: segment.byteCount, timestamp: record.timestamp), offload)
       }
     } else {
       receiver.receive(unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes)), record, offload)
@@ -114,7 +115,8 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
     if unsafe frame.gso_size == 0 { return unsafe receiver.receive(tagged.span.bytes, record, offload) }
     unsafe tagged.withUnsafeMutableBytes { tagged in
       unsafe segmenter.split(tagged, as: frame.gso_type, payload: Int(frame.gso_size)) { segment in
-        receiver.receive(segment, CapturedFrame(number: 0, wireLength: segment.byteCount, timestamp: record.timestamp), offload)
+        receiver.receive(
+          segment, CapturedFrame(number: 0, wireLength: segment.byteCount, timestamp: record.timestamp), offload)
       }
     }
   }

@@ -20,8 +20,10 @@ final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
     let descriptor = unsafe packetio_tap_open(device, hasQueues)
     switch -descriptor {
     case ...0: break
-    case ENOENT, ENODEV, ENXIO: throw LiveError(.unsupported, "\(device): this system has no tap devices (/dev/net/tun)")
-    case EINVAL: throw LiveError(.unsupported, "\(device): not a name for a tap device, or a device of another kind has it")
+    case ENOENT, ENODEV, ENXIO:
+      throw LiveError(.unsupported, "\(device): this system has no tap devices (/dev/net/tun)")
+    case EINVAL:
+      throw LiveError(.unsupported, "\(device): not a name for a tap device, or a device of another kind has it")
     case EBUSY: throw LiveError(.system, "\(device): another program is attached to this tap device")
     default: throw LiveError(descriptor, of: device, capability: "CAP_NET_ADMIN, and write access to /dev/net/tun,")
     }
