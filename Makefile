@@ -16,7 +16,9 @@ run: plugins
 	$(NETISR) inspect plugins.d/*.so
 	$(NETISR) replay --pair Samples/*.pcap
 
-# Every test, through the real thing: shipped plugins, the real command; and what the compiler makes of the hot path.
+# Every test, through the real thing: shipped plugins, the real command, and as root real devices in network namespaces;
+# and what the compiler makes of the hot path.
+test tsan asan: PACKAGES += iproute2 iputils-ping procps tcpdump
 test: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build

@@ -123,6 +123,28 @@ struct LiveLifeTests {
     }
   }
 
+  /// Notifications that come faster than they are taken: counted, and all is told anew.
+  @Test func lostNotifications() throws {
+    try LiveBench.with(plugins: ["route"], ["--interface", "netlink:"]) { live in
+      #expect(try eventually { try live.counter("route", "newrule") > 0 }, "the first dump is over")
+      let batch = try live.bench.write(
+        Array(
+          (0..<60_000).map { "route add 10.\(100 + $0 / 40_000).\($0 / 200 % 200).\($0 % 200)/32 via 10.9.0.2\n" }
+            .joined().utf8), as: "batch")
+      let process = live.host.running.process.processIdentifier
+      kill(process, SIGSTOP)
+      _ = try live.namespace.output(of: "ip -batch \(batch)")
+      kill(process, SIGCONT)
+      #expect(try eventually { try live.figure("netlink", "kernel_dropped") > 0 })
+      #expect(try eventually { try live.counter("route", "dellink") == 3 }, "lo, near, far are forgotten")
+      #expect(try eventually { try live.counter("route", "newroute") >= 60_000 }, "and all routes are told")
+      #expect(try live.counter("route", "malformed") == 0)
+      let before = try live.counter("route", "delroute")
+      try live.namespace.ip("route del 10.100.0.0/32")
+      #expect(try eventually { try live.counter("route", "delroute") == before + 1 }, "and what comes is followed")
+    }
+  }
+
   /// One thread keeps the two rights, and nothing else has any.
   @Test func rightsAreGivenUp() throws {
     try LiveBench.with(plugins: ["ether"], ["--interface", "packet:near"]) { live in

@@ -128,8 +128,12 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
   private func open() throws(LiveError) {
     let device = try privileges.perform { [live] () throws(LiveError) in try LiveDevice.open(live) }
     let address = live.kind == .tap ? Self.distinct(from: device.link.address) : nil
-    unsafe interface.pointee.if_type = UInt32(device.link.linkType == .en10MB ? IFT_ETHER : IFT_OTHER)
-    unsafe device.link.write(to: interface, address: address)
+    lock.withLock {
+      let type = UInt32(device.link.linkType == .en10MB ? IFT_ETHER : IFT_OTHER)
+      // A device that returns is of the type that it was, and packets of its first life may still be looked at.
+      if unsafe interface.pointee.if_type != type { unsafe interface.pointee.if_type = type }
+      unsafe device.link.write(to: interface, address: address)
+    }
     let session = unsafe LiveSession(
       device, name: name, interface: interface, engine: engine, admission: admission, cpus: cpus)
     transmitter.attach(device)
@@ -149,7 +153,7 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       return self.session
     }
     guard let session else { return }
-    unsafe DeviceLink.setUp(false, interface)
+    lock.withLock { unsafe DeviceLink.setUp(false, interface) }
     session.stop()
     transmitter.detach()
     lock.withLock {
@@ -222,9 +226,9 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       }
       return logger.warning("\(name): the device is gone; waiting for it")
     }
-    unsafe link.write(to: interface, address: live.kind == .tap ? Self.distinct(from: link.address) : nil)
     let now = link.isRunning ? State.up : .down
     let before = lock.withLock { () -> State in
+      unsafe link.write(to: interface, address: live.kind == .tap ? Self.distinct(from: link.address) : nil)
       defer { state = now }
       return state
     }

@@ -43,6 +43,18 @@ final class ReceiveThread: @unchecked Sendable {
     thread.join()
   }
 
+  /// Frames between two looks at the queues.
+  private static let burst = 64
+
+  /// What comes at once comes in the kernel's ring, which is long, and is to wait there rather than overflow a queue,
+  /// which is short. But not for ever: one protocol that does not keep up drops its own packets, and holds up no other.
+  private static func awaitRoom(in engine: Engine) {
+    guard engine.room < burst else { return }
+    let deadline = SteadyClock.now + 1_000_000
+    var backoff = Backoff()
+    while engine.room < burst, SteadyClock.now < deadline { backoff.pause() }
+  }
+
   private static func run(
     _ source: Source, _ cork: SendCork, _ stopping: Stop, _ engine: Engine, _ admission: Admission
   ) {
@@ -54,7 +66,8 @@ final class ReceiveThread: @unchecked Sendable {
         backoff.pause()
         continue
       }
-      let count = receiver.poll()
+      awaitRoom(in: engine)
+      let count = receiver.poll(limit: burst)
       cork.release()
       admission.finish(1)
       backoff.reset()

@@ -4,8 +4,8 @@ protocol FrameSource: AnyObject {
   var descriptor: Int32 { get }
   /// What frames begin with.
   var linkType: LinkType { get }
-  /// Takes what is there, up to some hundreds of frames, without waiting; answers how many.
-  func receive(into receiver: inout FrameReceiver) -> Int
+  /// Takes what is there, up to `limit` frames, without waiting; answers how many.
+  func receive(into receiver: inout FrameReceiver, limit: Int) -> Int
   /// Frames that the kernel dropped because they found no room, since it was asked last. [any thread]
   func takeDrops() -> UInt64
 }

@@ -26,9 +26,9 @@ public final class LiveReceiver {
   /// Readable when there is something to take.
   public var descriptor: Int32 { source.descriptor }
 
-  /// Takes what is there, up to some hundreds of frames, without waiting, and hands it over. Answers how many.
-  public func poll() -> Int {
-    let count = source.receive(into: &receiver)
+  /// Takes what is there, up to `limit` frames, without waiting, and hands it over. Answers how many.
+  public func poll(limit: Int) -> Int {
+    let count = source.receive(into: &receiver, limit: limit)
     guard count > 0 else { return 0 }
     receiver.send()
     meter.publish(receiver.statistics)

@@ -17,7 +17,10 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
 
   let linkType: LinkType
   private var ring: packetio_ring
+  /// The block that is looked at, and of it the frames that were not taken yet, the next of them at `offset`.
   private var next: UInt32 = 0
+  private var left = 0
+  private var offset = 0
   private var segmenter = Segmenter()
 
   /// A ring of the device with that index, which takes nothing before `start`.
@@ -47,23 +50,36 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
 
   func takeDrops() -> UInt64 { unsafe UInt64(packetio_ring_drops(&ring)) }
 
-  /// Takes one block.
-  func receive(into receiver: inout FrameReceiver) -> Int {
-    guard unsafe packetio_block_is_ours(&ring, next) else {
-      // That the device went down is said once; the ring goes on when it is up again.
-      _ = unsafe packetio_socket_error(ring.fd)
-      return 0
-    }
-    let count = unsafe packetio_block_frames(&ring, next)
-    var offset = unsafe packetio_block_first(&ring, next)
+  /// Takes frames of the next block; with its last one the block goes back.
+  func receive(into receiver: inout FrameReceiver, limit: Int) -> Int {
+    if left == 0, !enterBlock() { return 0 }
+    let count = min(left, limit)
     var frame = unsafe packetio_frame()
     for _ in 0..<count {
       offset = unsafe packetio_frame_read(&ring, offset, &frame)
       unsafe receive(frame, into: &receiver)
     }
+    left -= count
+    if left == 0 { leaveBlock() }
+    return count
+  }
+
+  /// Whether the next block is ours, and has frames.
+  private func enterBlock() -> Bool {
+    guard unsafe packetio_block_is_ours(&ring, next) else {
+      // That the device went down is said once; the ring goes on when it is up again.
+      _ = unsafe packetio_socket_error(ring.fd)
+      return false
+    }
+    left = unsafe Int(packetio_block_frames(&ring, next))
+    offset = unsafe packetio_block_first(&ring, next)
+    if left == 0 { leaveBlock() }
+    return left > 0
+  }
+
+  private func leaveBlock() {
     unsafe packetio_block_return(&ring, next)
     next = (next + 1) % Self.blockCount
-    return Int(count)
   }
 
   /// One frame. Its bytes are ours until its block goes back.

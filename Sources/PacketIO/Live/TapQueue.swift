@@ -7,8 +7,7 @@ import Glibc
 /// Safe: the buffer is private, and only the one thread that receives reads into it.
 @safe
 final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
-  /// Frames of one look; and the longest one, an MTU of 65,521 bytes and headers.
-  private static let burst = 64
+  /// An MTU of 65,521 bytes, and headers.
   private static let longest = 1 << 16
 
   let descriptor: Int32
@@ -37,15 +36,15 @@ final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
   }
 
   /// The kernel finishes checksums and cuts what is too long before it hands a frame to a tap device.
-  func receive(into receiver: inout FrameReceiver) -> Int {
+  func receive(into receiver: inout FrameReceiver, limit: Int) -> Int {
     let time = WallClock.now
-    for count in 0..<Self.burst {
+    for count in 0..<limit {
       let length = unsafe read(descriptor, buffer.baseAddress, buffer.count)
       guard length > 0 else { return count }
       let frame = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<length]))
       receiver.receive(frame, CapturedFrame(number: 0, wireLength: length, timestamp: time))
     }
-    return Self.burst
+    return limit
   }
 
   func send(_ packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) -> (sent: Int, error: Int32) {
