@@ -9,21 +9,25 @@ struct InterfaceCommand: ParsableCommand {
     discussion: """
       An interface is one of
 
-        file:PATH?OPTIONS       a capture as a source: loop, loop=N, pps=N, pair, vnet=N
-        packet:DEVICE?OPTIONS   a device of the kernel, by packet sockets: promisc, queues=N, monitor,
-                                inet=ADDRESS/BITS,..., inet6=ADDRESS/BITS,..., vnet=N
-        tap:DEVICE?OPTIONS      a tap device, made here: queues=N, mtu=N, down, monitor, inet=, inet6=, vnet=N
-        epair:NAME?OPTIONS      a pair inside of the host, NAMEa and NAMEb: inet=, inet6=, peer-inet=, peer-inet6=,
-                                vnet=N, peer-vnet=N
-        netlink:NAME?OPTIONS    what the kernel says by rtnetlink, for route: vnet=N
+        file:PATH       a capture as a source
+                        loop, loop=N, pps=N, pair, vnet=N
+        packet:DEVICE   a device of the kernel, by packet sockets
+                        promisc, queues=N, monitor, inet=, inet6=, vnet=N
+        tap:DEVICE      a tap device, made here
+                        queues=N, mtu=N, down, monitor, inet=, inet6=, vnet=N
+        epair:NAME      a pair inside of the host, NAMEa and NAMEb
+                        inet=, inet6=, peer-inet=, peer-inet6=, vnet=N, peer-vnet=N
+        netlink:        what the kernel says by rtnetlink, for route
+                        vnet=N
 
-      Options are separated by &. Devices take CAP_NET_RAW (packet) or CAP_NET_ADMIN (tap).
+      Options follow a "?", with & between them; inet= and inet6= are followed by ADDRESS/BITS, several with commas. \
+      Devices take CAP_NET_RAW (packet) or CAP_NET_ADMIN (tap).
 
       EXAMPLES
           netisr if add 'packet:eth0?promisc&queues=2'
           netisr if add 'tap:tap0?inet=192.0.2.2/24'
           netisr if list
-          netisr if stat --json | jq '.interfaces[] | {name, frames, sent, kernel_dropped}'
+          netisr if stat --json | jq '.interfaces[] | {name, frames, sent}'
           netisr if remove eth0
       """,
     subcommands: [Add.self, Remove.self, List.self, Stat.self])

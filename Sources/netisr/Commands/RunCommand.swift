@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
 
       EXAMPLES
           netisr run
-          netisr run --plugins plugins.d --interface 'file:capture.pcap?loop&pps=10000'
+          netisr run --interface 'file:capture.pcap?loop&pps=10000'
           netisr run --interface 'packet:eth0?promisc&queues=2' --interface netlink:
           netisr run --config /etc/netisr.yaml
           netisr run --dispatch hybrid --threads 4 --bind --control /tmp/netisr.sock
