@@ -2,7 +2,7 @@
 
 SWIFT    ?= swift
 PREFIX   ?= /usr/local
-PACKAGES  = libelf-dev libpcap-dev libmd-dev pkg-config
+PACKAGES  = libelf-dev libpcap-dev libmd-dev libyaml-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
 SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
 BUILD     = .build/release
@@ -16,7 +16,9 @@ run: plugins
 	$(NETISR) inspect plugins.d/*.so
 	$(NETISR) replay --pair Samples/*.pcap
 
-# Every test, through the real thing: shipped plugins, the real command; and what the compiler makes of the hot path.
+# Every test, through the real thing: shipped plugins, the real command, and as root real devices in network namespaces;
+# and what the compiler makes of the hot path.
+test tsan asan: PACKAGES += iproute2 iputils-ping procps tcpdump
 test: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build

@@ -76,11 +76,13 @@ let package = Package(
     // Libraries of the system.
     .systemLibrary(name: "CLibELF", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CLibPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
 
     // The host.
     .target(name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD"], swiftSettings: host),
-    .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap"], swiftSettings: host),
+    .target(name: "CPacketIO", dependencies: ["CNetISR"]),
+    .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap", "CPacketIO"], swiftSettings: host),
     .target(
       name: "PluginHost",
       dependencies: ["NetISR", "PluginInspector", "CNetISRHost", .product(name: "Logging", package: "swift-log")],
@@ -88,7 +90,8 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "NetISR", "PacketIO", "PluginHost", "PluginInspector", .product(name: "Logging", package: "swift-log"),
+        "NetISR", "PacketIO", "CPacketIO", "CLibYAML", "PluginHost", "PluginInspector",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],

@@ -54,15 +54,21 @@ public final class Host: @unchecked Sendable {
   private let logger: Logger
 
   private let lock = Lock()
+  /// The interfaces that come and go.
+  let interfaces: InterfaceSet
   // Under the lock.
   private var directory: PluginDirectory?
+  /// Captures that somebody steps by hand.
   private var feeds: [CaptureFeed] = []
-  private var threads: [FeedThread] = []
 
   /// Makes a host without plugins and interfaces. The first one in a process takes the threads that belong to no engine.
   ///
   /// Throws when faults can't be kept in their directory.
-  public init(_ configuration: Configuration, logger: Logger) throws(ControlError) {
+  ///
+  /// - Parameter privileges: opens devices; nil: whoever asks for an interface does.
+  public init(
+    _ configuration: Configuration, privileges: PrivilegedThread? = nil, logger: Logger
+  ) throws(ControlError) {
     faultLog = try FaultLog(directory: configuration.faultDirectory, logger: logger)
     var engineConfiguration = Engine.Configuration(dispatch: configuration.dispatch.policy)
     if let threads = configuration.threads {
@@ -76,6 +82,7 @@ public final class Host: @unchecked Sendable {
     plugins = PluginHost(engine: engine, logger: logger)
     unsafe plugins.onFault = { [faultLog] in faultLog.add($0) }
     admission = Admission(engine: engine)
+    interfaces = InterfaceSet(engine: engine, admission: admission, privileges: privileges, logger: logger)
     self.logger = logger
     if unsafe Engine.default == nil { unsafe Engine.default = engine }
     engine.startWorkers()
@@ -113,22 +120,22 @@ public final class Host: @unchecked Sendable {
     }
   }
 
-  /// Makes an interface, and feeds from it on a thread of its own.
-  public func start(_ interface: InterfaceArgument) throws(ControlError) {
-    switch interface.spec {
-    case .capture(let spec):
-      let feed = try addFeed(spec)
-      lock.withLock {
-        let cpu = UInt32(threads.count % engine.workerCount)
-        threads.append(FeedThread(feed, engine: engine, cpu: cpu, admission: admission, logger: logger))
-      }
-      logger.info("\(feed.name): reads \(spec.path)")
-    }
+  /// Makes an interface, which is fed from by threads of its own.
+  ///
+  /// - Parameter isPatient: a device that is not there, or may not be opened, is waited for; else that is an error.
+  @discardableResult
+  public func start(_ interface: InterfaceArgument, isPatient: Bool) throws(ControlError) -> InterfaceList {
+    InterfaceList(interfaces: try interfaces.add(interface, isPatient: isPatient))
+  }
+
+  /// Takes an interface away, and answers what it had done.
+  public func removeInterface(_ name: String) throws(ControlError) -> InterfaceList {
+    InterfaceList(interfaces: try interfaces.remove(name))
   }
 
   /// The interfaces' figures.
   func interfaceSummaries() -> [InterfaceSummary] {
-    lock.withLock { feeds }.map(\.summary)
+    lock.withLock { feeds }.map(\.summary) + interfaces.summaries
   }
 
   // MARK: The end
@@ -149,16 +156,15 @@ public final class Host: @unchecked Sendable {
   /// - Returns: mbufs that somebody still holds: a leak, unless it is 0.
   @discardableResult
   public func stop() -> Int {
-    let (directory, threads) = lock.withLock {
-      defer {
-        self.directory = nil
-        self.threads = []
-      }
-      return (self.directory, self.threads)
+    let directory = lock.withLock {
+      defer { self.directory = nil }
+      return self.directory
     }
     directory?.stop()
-    for thread in threads { thread.stop() }
+    interfaces.quiesceAll()
+    // What is answered meanwhile still goes out.
     drain()
+    interfaces.stopAll()
     plugins.unloadAll()
     for owner in Set(engine.tableList().map(\.owner.name)) {
       let retired = engine.purgeState(owner: owner)

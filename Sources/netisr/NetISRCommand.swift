@@ -36,6 +36,7 @@ struct NetISRCommand: ParsableCommand {
           InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
           FaultsCommand.self,
         ]),
+      CommandGroup(name: "Interfaces", subcommands: [InterfaceCommand.self]),
       CommandGroup(
         name: "State", subcommands: [StatCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),

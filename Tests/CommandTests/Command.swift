@@ -51,10 +51,14 @@ struct Command {
   }
 
   /// Starts it.
-  static func start(_ arguments: [String], in directory: String? = nil) throws -> Running {
+  ///
+  /// - Parameter prefix: a command that runs another, and its arguments.
+  static func start(
+    _ arguments: [String], in directory: String? = nil, under prefix: [String] = [], program: String = path
+  ) throws -> Running {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
+    process.executableURL = URL(fileURLWithPath: prefix.isEmpty ? program : "/usr/bin/env")
+    process.arguments = prefix.isEmpty ? arguments : prefix + [program] + arguments
     if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
     let base = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("netisr-test-\(UUID().uuidString)")
     let (output, error) = (base.appendingPathExtension("out"), base.appendingPathExtension("err"))

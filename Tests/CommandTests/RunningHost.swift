@@ -8,9 +8,13 @@ final class RunningHost {
   let running: Command.Running
 
   /// Starts it and waits until it answers.
-  init(_ bench: Workbench, _ arguments: [String] = [], socket name: String = "control") throws {
+  init(
+    _ bench: Workbench, _ arguments: [String] = [], socket name: String = "control", under prefix: [String] = [],
+    program: String = Command.path
+  ) throws {
     socket = bench.path + "/" + name
-    running = try Command.start(["run", "--plugins", bench.plugins, "--control", socket] + arguments)
+    running = try Command.start(
+      ["run", "--plugins", bench.plugins, "--control", socket] + arguments, under: prefix, program: program)
     let process = running.process
     let answers = try eventually { try !process.isRunning || ask("get net.isr.dispatch").status == 0 }
     guard answers, process.isRunning else {

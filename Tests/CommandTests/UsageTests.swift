@@ -6,6 +6,7 @@ import Testing
     "nonsense", "set net.isr.dispatch", "set =direct", "load", "run --interface carrier-pigeon:7", "stat --nonsense",
     "bench --rounds 0", "bench carrier-pigeon", "explain", "explain --frame 0 x.pcap", "explain --limit 0 x.pcap",
     "explain --frame 1 --limit 2 x.pcap", "explain --frame 1 --summary x.pcap", "explain --running --threads 2 x.pcap",
+    "if add carrier-pigeon:7", "if remove", "run --config",
   ])
   func wrongCommandLine(line: String) throws {
     let result = try Command.run(line)
@@ -15,7 +16,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "run", "replay", "explain", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench",
+    "run", "replay", "explain", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench", "if",
   ])
   func helpHasExamples(command: String) throws {
     let result = try Command.run("\(command) --help")
@@ -32,6 +33,7 @@ import Testing
 
   @Test(arguments: [
     "list", "stat", "get", "unload x", "reload x", "load x.so", "set a=b", "stat --advice", "explain --running x.pcap",
+    "if list", "if remove x",
   ])
   func noHost(line: String) throws {
     let result = try Command.run(line, "--control", "/tmp/netisr-no-such-socket")

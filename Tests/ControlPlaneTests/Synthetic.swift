@@ -50,7 +50,8 @@ struct Synthetic {
     received.countEntered(5)
     return HostStatistics(
       configuration: EngineSummary(
-        threads: threads, maxthreads: threads, bindthreads: false, polling: false, dispatch: dispatch, defaultqlimit: 256,
+        threads: threads, maxthreads: threads, bindthreads: false, polling: false, dispatch: dispatch,
+        defaultqlimit: 256,
         maxqlimit: 10240, accounting: accounting),
       plugins: [], protocols: protocols,
       workstreams: work.enumerated().map { WorkstreamSummary(wsid: $0, cpu: $0, work: $1) }, counters: [:],
@@ -58,7 +59,8 @@ struct Synthetic {
       mbufs: MbufSummary(Engine().mbufStatistics),
       interfaces: (0..<interfaces).map { number in
         InterfaceSummary(
-          name: "file\(number)", file: "/captures/\(number).pcap", linkType: .en10MB, state: "running", received)
+          name: "file\(number)", file: "/captures/\(number).pcap", vnet: 0, linkType: .en10MB, state: "running",
+          received)
       })
   }
 

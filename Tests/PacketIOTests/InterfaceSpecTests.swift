@@ -25,7 +25,10 @@ import Testing
       ("", "expected a path"),
       ("file:", "expected a path after \"file:\""),
       ("file:?loop", "expected a path after \"file:\""),
-      ("tun:x", "unknown scheme \"tun\"; expected file:PATH, or a path (with a \"/\" in it if it has a \":\")"),
+      (
+        "tun:x",
+        "unknown scheme \"tun\"; expected file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
+      ),
       ("file:a?speed=1", "unknown option \"speed\"; expected one of loop, loop=N, pair, pps=N, vnet=N"),
       ("file:a?pair=1", "option \"pair\" takes no value, found \"1\""),
       ("file:a?loop=0", "option \"loop\": expected a number from 1 up, found \"0\""),

@@ -39,6 +39,9 @@ public enum CPlugin {
   public struct Failure: Error, CustomStringConvertible {
     /// The command, and its standard error.
     public let description: String
+
+    /// Says what failed.
+    public init(description: String) { self.description = description }
   }
 
   /// A plugin of protocol 11 named "probe", whose builds differ by `build` (a counter "probe.build<build>"), and

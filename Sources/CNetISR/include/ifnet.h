@@ -4,6 +4,10 @@
  * The host makes and owns every struct ifnet.  Plugins read it; they change
  * nothing in it, and reach it through a packet's rcvif or by its index.  An
  * interface outlives every packet that came in by it.
+ *
+ * While packets flow, the host may change IFNET_UP, if_mtu, if_lladdr and
+ * if_lladdrlen, as the device changes: each of them with one store, so a
+ * reader sees the old value or the new one.
  */
 #ifndef _IFNET_H_
 #define _IFNET_H_
@@ -57,9 +61,10 @@ struct ifnet {
 	void *if_softc; /* private to the host */
 };
 
-/* The interface with that index, or NULL.  [any thread] */
+/* The interface with that index, or NULL: none had it yet, or it was taken
+ * away.  [any thread] */
 struct ifnet *ifnet_byindex(uint32_t index);
-/* The highest index in use.  [any thread] */
+/* The highest index ever given.  [any thread] */
 uint32_t ifnet_maxindex(void);
 
 /*

@@ -5,6 +5,10 @@
 //     GET    /v1/plugins/NAME            the generation that serves
 //     DELETE /v1/plugins/NAME            unload
 //     POST   /v1/plugins/NAME/reload     swap for what the file has now
+//     GET    /v1/interfaces              every interface
+//     POST   /v1/interfaces              {"spec": "packet:eth0"}: make one
+//     GET    /v1/interfaces/NAME         one
+//     DELETE /v1/interfaces/NAME         take it away
 //     GET    /v1/stat                    statistics
 //     GET    /v1/faults                  faults of plugins
 //     GET    /v1/faults/NUMBER           one of them
@@ -30,6 +34,8 @@ struct Router: Sendable {
       case (4, "plugins") where parts[3] == "reload": try one(request, parts[2], ["POST": reload])
       case (2, "faults"): try one(request, ["GET": faults])
       case (3, "faults"): try one(request, parts[2], ["GET": fault])
+      case (2, "interfaces"): try one(request, ["GET": interfaces, "POST": addInterface])
+      case (3, "interfaces"): try one(request, parts[2], ["GET": interface, "DELETE": removeInterface])
       case (2, "settings"): try one(request, ["GET": settings])
       case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
       default: unknown(request)
@@ -99,6 +105,25 @@ struct Router: Sendable {
     APIResponse(200, try host.fault(number))
   }
 
+  private func interfaces(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, InterfaceList(interfaces: host.interfaceSummaries()))
+  }
+
+  private func interface(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    let found = host.interfaceSummaries().filter { $0.name == name }
+    guard !found.isEmpty else { throw ControlError(.notFound, "no interface '\(name)'") }
+    return APIResponse(200, InterfaceList(interfaces: found))
+  }
+
+  private func addInterface(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    let spec = try decode(InterfaceRequest.self, request, example: #"{"spec": "packet:eth0"}"#).spec
+    return APIResponse(201, try host.start(InterfaceArgument(parsing: spec), isPatient: false))
+  }
+
+  private func removeInterface(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    APIResponse(200, try host.removeInterface(name))
+  }
+
   private func settings(_ request: APIRequest) throws(ControlError) -> APIResponse {
     APIResponse(200, host.settings())
   }
@@ -126,8 +151,9 @@ struct Router: Sendable {
   private func unknown(_ request: APIRequest) -> APIResponse {
     APIResponse(
       ControlError(
-        .notFound, "\(request.path): expected /v1/plugins, /v1/stat, /v1/faults or /v1/settings, or what is below them")
-    )
+        .notFound,
+        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults or /v1/settings, or what is below them"
+      ))
   }
 
   private func notAllowed(_ request: APIRequest, _ allowed: [String]) -> APIResponse {

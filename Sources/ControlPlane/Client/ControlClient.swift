@@ -37,6 +37,19 @@ public struct ControlClient: Sendable {
     try send(.POST, "plugins/\(Self.escape(name))/reload")
   }
 
+  /// Every interface.
+  public func interfaces() throws(ControlError) -> InterfaceList { try get("interfaces") }
+
+  /// Makes an interface. A path in it is the host's, so it must be absolute.
+  public func addInterface(_ spec: String) throws(ControlError) -> InterfaceList {
+    try send(.POST, "interfaces", JSON.encode(InterfaceRequest(spec: spec)))
+  }
+
+  /// Takes an interface away; answers what it had done.
+  public func removeInterface(_ name: String) throws(ControlError) -> InterfaceList {
+    try send(.DELETE, "interfaces/\(Self.escape(name))")
+  }
+
   /// Statistics.
   public func statistics() throws(ControlError) -> HostStatistics { try get("stat") }
 

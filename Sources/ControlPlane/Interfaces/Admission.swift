@@ -40,6 +40,16 @@ final class Admission: @unchecked Sendable {
     lock.withLock { granted -= grant }
   }
 
+  /// Lets a live source send a burst, whatever room there is: what overflows a queue is dropped there, and counted. False
+  /// during a pause; else it ends with `finish(1)`.
+  func enter() -> Bool {
+    lock.withLock {
+      guard pauses == 0 else { return false }
+      granted += 1
+      return true
+    }
+  }
+
   /// Runs `body` while no source sends, for an exact look at figures that otherwise move. It begins when the bursts that
   /// are under way have ended, or after 50 ms.
   func pausing<T>(_ body: () -> T) -> T {

@@ -6,12 +6,10 @@ import Synchronization
 /// A capture as an interface of an engine: what its frames hold is dispatched as live traffic would be.
 ///
 /// Polled by one thread at a time, which is attached to the engine; the summary is for any thread.
+@safe
 public final class CaptureFeed: @unchecked Sendable {
   /// The most packets that are sent between two looks at the queues, which lock each of them.
   static let burst = 256
-  /// Vnets are numbered from 0 to this, exclusively.
-  private static let vnetLimit: UInt32 = 256
-
   /// What a step came to.
   enum Step {
     /// There is more to send.
@@ -27,6 +25,8 @@ public final class CaptureFeed: @unchecked Sendable {
   let name: String
   private let engine: Engine
   private let capture: CaptureInterface
+  // They live as long as the engine: the capture's own, and the ends of its pair.
+  private let interfaces: [UnsafeMutablePointer<ifnet>]
   private let state = Mutex("running")
   private var denied: UInt64 = 0
 
@@ -36,9 +36,7 @@ public final class CaptureFeed: @unchecked Sendable {
   init(
     _ spec: CaptureSpec, name: String, engine: Engine, settle: (() -> Void)? = nil
   ) throws(ControlError) {
-    guard spec.vnet < Self.vnetLimit else {
-      throw ControlError(.badRequest, "\(spec.path): vnet \(spec.vnet): expected 0 to \(Self.vnetLimit - 1)")
-    }
+    try VnetRange.check(spec.vnet, of: spec.path)
     let reader: CaptureReader
     do throws(CaptureError) {
       reader = try CaptureReader(path: spec.path)
@@ -60,6 +58,7 @@ public final class CaptureFeed: @unchecked Sendable {
     }
     self.name = name
     self.engine = engine
+    unsafe interfaces = unsafe [interface] + (pair.map { unsafe [$0.ends.a, $0.ends.b] } ?? [])
     capture = unsafe CaptureInterface(
       spec, reader: reader, interface: interface, sink: EngineSink(settle: settle, pair: pair))
   }
@@ -95,8 +94,13 @@ public final class CaptureFeed: @unchecked Sendable {
   /// Where it stands. [any thread]
   var summary: InterfaceSummary {
     InterfaceSummary(
-      name: name, file: capture.spec.path, linkType: capture.linkType, state: state.withLock { $0 },
-      capture.meter.statistics)
+      name: name, file: capture.spec.path, vnet: capture.spec.vnet, linkType: capture.linkType,
+      state: state.withLock { $0 }, capture.meter.statistics)
+  }
+
+  /// Takes its interfaces away. Nobody polls any more.
+  func withdraw() {
+    for index in unsafe interfaces.indices { unsafe engine.interfaces.withdraw(interfaces[index]) }
   }
 
   /// Enters into the engine's balance the frames for which there was no mbuf.

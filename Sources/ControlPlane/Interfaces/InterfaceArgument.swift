@@ -15,4 +15,11 @@ public struct InterfaceArgument: Sendable {
       throw ControlError(.badRequest, error.description)
     }
   }
+
+  /// The same for a host with another working directory: a capture's path is made absolute.
+  public var absolute: String {
+    guard case .capture(let capture) = spec else { return text }
+    let options = text.firstIndex(of: "?").map { text[$0...] } ?? ""
+    return "file:\(CanonicalPath.of(file: capture.path).replacing("?", with: "%3F"))\(options)"
+  }
 }

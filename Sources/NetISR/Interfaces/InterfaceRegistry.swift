@@ -20,6 +20,8 @@ public final class InterfaceRegistry: @unchecked Sendable {
   private let interfaces: UnsafeMutablePointer<UnsafeMutablePointer<ifnet>?>
   private var outputs: [InterfaceOutput?] = []
   private var count = 0
+  /// Places of interfaces that are gone.
+  private var withdrawn: Set<Int> = []
   private var clocks: UInt32 = 0
   private let lock = Lock()
 
@@ -66,14 +68,25 @@ public final class InterfaceRegistry: @unchecked Sendable {
     }
   }
 
-  /// The interface with that index.
-  public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
-    unsafe lock.withLock {
-      index > 0 && Int(index) <= count ? unsafe interfaces[Int(index) - 1] : nil
+  /// Takes an interface away: nobody finds it any more, it is down and sends nothing. Its memory, and with it every
+  /// packet's rcvif, stays good.
+  public func withdraw(_ ifp: UnsafeMutablePointer<ifnet>) {
+    lock.withLock {
+      let place = unsafe Int(ifp.pointee.if_index) - 1
+      withdrawn.insert(place)
+      outputs[place] = nil
     }
   }
 
-  /// The highest index in use.
+  /// The interface with that index, unless it was withdrawn.
+  public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
+    unsafe lock.withLock {
+      guard index > 0, Int(index) <= count, !withdrawn.contains(Int(index) - 1) else { return nil }
+      return unsafe interfaces[Int(index) - 1]
+    }
+  }
+
+  /// The highest index ever given.
   public var maxIndex: UInt32 { lock.withLock { UInt32(count) } }
 
   func output(_ index: UInt32) -> InterfaceOutput? {

@@ -2,7 +2,7 @@ import CNetISR
 
 // Safe: `interface` is a private pointer that the creator promises to keep valid as long as packets of it live.
 
-/// What becomes of each frame of a capture: it is counted, decoded, copied into an mbuf, and sent on.
+/// What becomes of each frame of an interface: it is counted, decoded, copied into an mbuf, and sent on.
 ///
 /// A value of its own, so that a poll takes hold of all that changes with each frame once.
 @safe
@@ -23,18 +23,19 @@ struct FrameReceiver: ~Copyable {
 
   /// Takes a frame. Its packet waits for others of its protocol until `send`.
   @inline(__always)
-  mutating func receive(_ frame: RawSpan, _ record: CapturedFrame) {
+  mutating func receive(_ frame: RawSpan, _ record: CapturedFrame, _ offload: FrameOffload = FrameOffload()) {
     framesOfPass += 1
     statistics.frames += 1
     statistics.bytes += UInt64(frame.byteCount)
     let time = clock.time(of: record.timestamp)
-    let delivery: Delivery
+    var delivery: Delivery
     do {
       delivery = try LinkDecoder.decode(frame, wireLength: record.wireLength, linkType: linkType)
     } catch {
       statistics.count(error)
       return
     }
+    delivery.restore(offload)
     guard
       let packet = unsafe PacketBuilder.packet(delivery, of: frame, timestamp: time, interface: interface)
     else {

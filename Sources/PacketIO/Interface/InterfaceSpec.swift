@@ -2,18 +2,29 @@
 public enum InterfaceSpec: Hashable, Sendable {
   /// `file:PATH`, or a bare path.
   case capture(CaptureSpec)
+  /// `packet:DEVICE` or `tap:DEVICE`.
+  case live(LiveSpec)
+  /// `epair:NAME`.
+  case pair(PairSpec)
+  /// `netlink:`.
+  case netlink(NetlinkSpec)
 
   /// Parses what the user wrote.
   public init(parsing text: String) throws(InterfaceSpecError) {
     let parts = try SpecText(text)
     switch parts.scheme {
     case nil, "file": self = .capture(try CaptureSpec(parts))
+    case "packet": self = .live(try LiveSpec(.packet, parts))
+    case "tap": self = .live(try LiveSpec(.tap, parts))
+    case "epair": self = .pair(try PairSpec(parts))
+    case "netlink": self = .netlink(try NetlinkSpec(parts))
     case let scheme?:
       throw parts.error("unknown scheme \"\(scheme)\"; expected \(Self.schemes)")
     }
   }
 
-  private static let schemes = "file:PATH, or a path (with a \"/\" in it if it has a \":\")"
+  private static let schemes =
+    "file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
 }
 
 /// Why an interface can't be made of a text.  `description` is one line with the text in it.

@@ -37,6 +37,17 @@ public struct InterfaceStatistics: Sendable {
     return sum
   }
 
+  /// Adds another's figures: of the interface's other queues, or of its earlier life.
+  public mutating func add(_ other: InterfaceStatistics) {
+    frames += other.frames
+    bytes += other.bytes
+    tooShort += other.tooShort
+    noBuffers += other.noBuffers
+    passes += other.passes
+    unsupported.merge(other.unsupported, uniquingKeysWith: +)
+    for index in perProtocol.indices { perProtocol[index] += other.perProtocol[index] }
+  }
+
   mutating func countEntered(_ proto: UInt32) {
     perProtocol[Int(proto)] += 1
   }

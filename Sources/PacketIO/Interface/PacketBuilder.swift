@@ -29,6 +29,8 @@ enum PacketBuilder {
       return nil
     }
     unsafe packet.pointee.m_flags |= delivery.flags
+    unsafe packet.pointee.m_pkthdr.ether_vtag = delivery.tag
+    unsafe packet.pointee.m_pkthdr.csum_flags = delivery.checksum
     unsafe packet.pointee.m_pkthdr.rcvif = interface
     unsafe packet.pointee.m_pkthdr.rcv_tstmp = timestamp
     unsafe packet.pointee.m_pkthdr.wirelen = UInt32(clamping: max(delivery.wireLength, count))

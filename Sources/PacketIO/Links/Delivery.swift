@@ -1,3 +1,5 @@
+import CNetISR
+
 /// What a link decoder makes of a captured frame: bytes for one protocol.
 ///
 /// The packet is `prefix`, then the bytes `body` of the frame.  Nothing is copied here, so that decoding can be tested,
@@ -11,8 +13,12 @@ public struct Delivery: Sendable {
   public var body: Range<Int>
   /// Bytes that the packet had on the wire, prefix included; less than `count` when the capture says nonsense.
   public var wireLength: Int
-  /// M_BCAST, M_MCAST, or 0.
+  /// M_BCAST, M_MCAST, M_VLANTAG, or 0.
   public var flags: UInt32
+  /// With M_VLANTAG: the tag that the device took off.
+  public internal(set) var tag: UInt16 = 0
+  /// CSUM_... flags: what the device says of checksums.
+  public internal(set) var checksum: UInt32 = 0
 
   init(proto: Int32, prefix: FramePrefix = FramePrefix(), body: Range<Int>, wireLength: Int, flags: UInt32 = 0) {
     self.proto = UInt32(proto)
@@ -20,6 +26,15 @@ public struct Delivery: Sendable {
     self.body = body
     self.wireLength = wireLength
     self.flags = flags
+  }
+
+  /// Puts into the packet header what the device had taken off the frame.
+  @inline(__always)
+  mutating func restore(_ offload: FrameOffload) {
+    checksum = offload.checksum
+    guard let tag = offload.tag else { return }
+    self.tag = tag
+    flags |= M_VLANTAG
   }
 
   /// Bytes of the packet.

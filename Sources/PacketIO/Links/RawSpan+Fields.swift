@@ -12,6 +12,16 @@ extension RawSpan {
     UInt16(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
   }
 
+  /// Two bytes in the order of this machine.
+  func host16(at offset: Int) -> UInt16 {
+    unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self)
+  }
+
+  /// Four bytes in the order of this machine.
+  func host32(at offset: Int) -> UInt32 {
+    unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+  }
+
   /// Four bytes, most significant first.
   func big32(at offset: Int) -> UInt32 {
     UInt32(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))

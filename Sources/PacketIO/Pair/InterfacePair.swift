@@ -62,10 +62,7 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
     // Nobody calls any more: the relay has let go of this pair.
     engine.withAttachedThread {
       for queue in [queues.0, queues.1] {
-        while let m = unsafe queue.first {
-          queue.removeFirst()
-          unsafe m_freem(m)
-        }
+        while let m = unsafe queue.frames.removeFirst() { unsafe m_freem(m) }
       }
     }
   }
@@ -83,17 +80,17 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
       // Crossing over: from here on it is a frame received by the peer, and its flow is for the peer's protocols to tell.
       unsafe m.pointee.m_pkthdr.rcvif = unsafe ifp.pointee.if_peer
       unsafe m.pointee.m_pkthdr.rsstype = UInt8(M_HASHTYPE_NONE)
-      if queue.isEmpty {
+      if queue.frames.isEmpty {
         let error = unsafe offer(m, queue)
         if error != EAGAIN { return error }
       }
-      guard queue.statistics.waiting < limit else {
-        queue.statistics.dropped += 1
+      guard queue.frames.count < limit else {
+        queue.figures.dropped += 1
         unsafe m_freem(m)
         return ENOBUFS
       }
-      unsafe queue.append(m)
-      queue.statistics.heldUp += 1
+      unsafe queue.frames.append(m)
+      queue.figures.heldUp += 1
       _ = drain(queue)
       return 0
     }
@@ -111,11 +108,10 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
 
   private func drain(_ queue: SendQueue) -> UInt32 {
     var moved: UInt32 = 0
-    while let m = unsafe queue.first {
-      // Taken out first: once the engine has it, it may be freed at any time.
-      queue.removeFirst()
+    // Taken out first: once the engine has it, it may be freed at any time.
+    while let m = unsafe queue.frames.removeFirst() {
       if unsafe offer(m, queue) == EAGAIN {
-        unsafe queue.putBack(m)
+        unsafe queue.frames.putBack(m)
         break
       }
       moved += 1
@@ -126,9 +122,9 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
   private func offer(_ m: UnsafeMutablePointer<mbuf>, _ queue: SendQueue) -> Int32 {
     let error = unsafe engine.offer(proto: UInt32(NETISR_EPAIR), source: 0, packet: m)
     switch error {
-    case 0: queue.statistics.sent += 1
+    case 0: queue.figures.sent += 1
     case EAGAIN: break
-    default: queue.statistics.dropped += 1
+    default: queue.figures.dropped += 1
     }
     return error
   }

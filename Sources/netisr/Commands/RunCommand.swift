@@ -10,15 +10,25 @@ struct RunCommand: ParsableCommand {
       The directory is watched: a plugin that is dropped in is loaded, one that is replaced is swapped without a packet \
       lost, one that is deleted is unloaded. A file that is refused is listed with its reasons; the host goes on.
 
-      An interface is file:PATH?OPTIONS, a capture as a source. Options, separated by &: loop (for ever), loop=N, pps=N \
-      (packets per second), vnet=N, pair (Ethernet frames go through a pair of interfaces). Packets wait rather than overflow a queue.
+      An interface is file:PATH (a capture), packet:DEVICE, tap:DEVICE, epair:NAME or netlink:, with ?OPTIONS behind; \
+      `netisr if --help` has them all. A device that is not there, or may not be opened, is waited for. Packets of captures \
+      wait rather than overflow a queue; those of devices are dropped then, and counted.
+
+      A configuration file (YAML) has the names of these options as keys, and a map of settings. What the command line \
+      says goes before what the file says; interfaces and settings of both are made. SIGHUP has the file read again: if \
+      it is wrong, nothing changes.
+
+      Opening devices takes CAP_NET_RAW (packet) and CAP_NET_ADMIN (tap): as root, by file capabilities, or by ambient \
+      ones. One thread keeps these two, and runs no plugin's code; everything else gives up all capabilities.
 
       SIGINT or SIGTERM ends the host in order: interfaces, queued packets, plugins, socket. A second one ends it at \
       once.
 
       EXAMPLES
           netisr run
-          netisr run --plugins plugins.d --interface 'file:capture.pcap?loop&pps=10000'
+          netisr run --interface 'file:capture.pcap?loop&pps=10000'
+          netisr run --interface 'packet:eth0?promisc&queues=2' --interface netlink:
+          netisr run --config /etc/netisr.yaml
           netisr run --dispatch hybrid --threads 4 --bind --control /tmp/netisr.sock
           curl --unix-socket /run/netisr.sock http://netisr/v1/stat
       """)
@@ -27,16 +37,13 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     name: .customLong("interface"), help: ArgumentHelp("An interface; may be given several times.", valueName: "spec"),
-    transform: { (text: String) throws in
-      do throws(ControlError) {
-        return try InterfaceArgument(parsing: text)
-      } catch {
-        throw ValidationError(error.description)
-      }
-    })
+    transform: InterfaceArgument.fromCommandLine)
   var interfaces: [InterfaceArgument] = []
 
   @OptionGroup var control: ControlOptions
+
+  @Option(help: ArgumentHelp("A configuration file.", valueName: "file"))
+  var config: String?
 
   @Option(help: ArgumentHelp("Keep reports of plugins' faults in this directory.", valueName: "dir"))
   var faults: String?
@@ -47,24 +54,30 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Workers never sleep: less delay for queued packets, and a whole CPU for each. (net.isr.polling)")
   var poll = false
 
-  @Option(help: ArgumentHelp("The least level that is logged.", valueName: "level"))
-  var logLevel = Logger.Level.info
+  @Option(help: ArgumentHelp("The least level that is logged. (default: info)", valueName: "level"))
+  var logLevel: Logger.Level?
 
   func run() throws {
     // Before any thread exists: all threads inherit it.
-    EndSignals.block()
-    let logger = Log.logger(logLevel)
-    let socket = try orFail { () throws(ControlError) in try ControlSocket(control.path).bind() }
-    var configuration = engine.configuration()
-    configuration.bindThreads = bind
-    configuration.polling = poll
-    configuration.faultDirectory = faults
-    let host = try orFail { () throws(ControlError) in try Host(configuration, logger: logger) }
+    HostSignals.block()
+    var plan = try orFail { () throws(ControlError) in try readPlan() }
+    let logger = Log.logger(plan.logLevel ?? .info)
+    let socket = try orFail { () throws(ControlError) in try ControlSocket(plan.control).bind() }
+    defer { socket.removeName() }
+    // Before any thread that could run a plugin's code exists.
+    let privileges = PrivilegedThread()
+    try orFail { () throws(ControlError) in try PrivilegedThread.dropRights() }
+    let host = try orFail { () throws(ControlError) in
+      try Host(plan.host, privileges: privileges, logger: logger)
+    }
     do {
-      defer { socket.removeName() }
-      let server = try start(host, socket, logger)
+      let server = try start(host, plan, socket, logger)
       logger.info("ready: control socket \(socket.path)")
-      let signal = EndSignals.wait()
+      var signal = HostSignals.wait()
+      while signal == "SIGHUP", config != nil {
+        reload(host, &plan, logger)
+        signal = HostSignals.wait()
+      }
       logger.info("\(signal): ending")
       server.stop()
     } catch {
@@ -76,11 +89,43 @@ struct RunCommand: ParsableCommand {
     logger.info("ended")
   }
 
-  private func start(_ host: Host, _ socket: BoundSocket, _ logger: Logger) throws -> ControlServer {
+  /// What the command line and the file say.
+  private func readPlan() throws(ControlError) -> RunConfiguration {
+    var said = RunConfiguration()
+    said.plugins = engine.pluginDirectory
+    said.control = control.path
+    said.dispatch = engine.dispatch
+    said.threads = engine.threads
+    said.bind = bind ? true : nil
+    said.poll = poll ? true : nil
+    said.faults = faults
+    said.logLevel = logLevel
+    said.interfaces = interfaces
+    guard let config else { return said }
+    return said.over(try RunConfiguration(file: config))
+  }
+
+  private func start(
+    _ host: Host, _ plan: RunConfiguration, _ socket: BoundSocket, _ logger: Logger
+  ) throws -> ControlServer {
     try orFail { () throws(ControlError) in
-      try host.loadPlugins(from: engine.plugins, watching: true)
-      for interface in interfaces { try host.start(interface) }
+      try host.loadPlugins(from: plan.plugins ?? engine.plugins, watching: true)
+      try host.begin(plan)
       return try ControlServer(socket, host: host, logger: logger)
+    }
+  }
+
+  /// Goes over to what the file says now.
+  private func reload(_ host: Host, _ plan: inout RunConfiguration, _ logger: Logger) {
+    do throws(ControlError) {
+      let new = try readPlan()
+      let (done, failed) = host.change(from: plan, to: new)
+      for line in done { logger.info("\(line)") }
+      for line in failed { logger.error("\(line)") }
+      plan = new
+      logger.info("SIGHUP: the configuration was read again: \(done.count) changes, \(failed.count) failures")
+    } catch {
+      logger.error("SIGHUP: \(error); nothing was changed")
     }
   }
 }

@@ -34,7 +34,7 @@ struct StatCommand: ParsableCommand {
 
   func run() throws {
     // Being interrupted is how this ends.
-    if watch { EndSignals.exitOnInterrupt() }
+    if watch { HostSignals.exitOnInterrupt() }
     repeat {
       let statistics = try control.ask { client throws(ControlError) in try client.statistics() }
       if json {

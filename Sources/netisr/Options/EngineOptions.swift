@@ -5,8 +5,10 @@ extension Host.GlobalDispatch: ExpressibleByArgument {}
 
 /// What an engine is made with.
 struct EngineOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The directory of the plugins.", valueName: "dir"))
-  var plugins = "plugins.d"
+  @Option(
+    name: .customLong("plugins"),
+    help: ArgumentHelp("The directory of the plugins. (default: plugins.d)", valueName: "dir"))
+  var pluginDirectory: String?
 
   @Option(
     help: """
@@ -17,6 +19,9 @@ struct EngineOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("Worker threads, 1 to 256. (default: one per CPU)", valueName: "n"))
   var threads: Int?
+
+  /// The directory of the plugins.
+  var plugins: String { pluginDirectory ?? "plugins.d" }
 
   /// The host's configuration.
   func configuration(dispatch usual: Host.GlobalDispatch = .direct) -> Host.Configuration {

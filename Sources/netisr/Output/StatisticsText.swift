@@ -13,7 +13,7 @@ enum StatisticsText {
       parts.append("Accounting, times in ns:\n" + accounting(statistics.workstreams))
     }
     if interfaces, !statistics.interfaces.isEmpty {
-      parts.append("Interfaces:\n" + self.interfaces(statistics.interfaces))
+      parts.append("Interfaces:\n" + InterfaceText.figures(statistics.interfaces))
     }
     parts.append("Counters:\n" + counters(statistics.counters))
     parts.append("Packet memory:\n" + mbufs(statistics.mbufs))
@@ -81,20 +81,6 @@ enum StatisticsText {
   private static func tenths(_ value: Double) -> String {
     let tenths = Int((value * 10).rounded())
     return "\(tenths / 10).\(tenths % 10)"
-  }
-
-  private static func interfaces(_ interfaces: [InterfaceSummary]) -> String {
-    var table = TextTable([
-      ("Name", .left), ("Link type", .left), ("Frames", .right), ("Bytes", .right), ("Entered", .right),
-      ("Refused", .right), ("Passes", .right), ("State", .left), ("File", .left),
-    ])
-    for item in interfaces {
-      table.add([
-        item.name, item.linktype, "\(item.frames)", "\(item.bytes)", "\(item.entered)",
-        "\(item.frames - item.entered)", "\(item.passes)", item.state, item.file,
-      ])
-    }
-    return table.text
   }
 
   /// One line for each that is not 0.

@@ -1,12 +1,13 @@
 import Glibc
 
-/// The signals that end a host in order: SIGINT and SIGTERM.
-enum EndSignals {
+/// The signals that a host acts upon in order: SIGINT and SIGTERM end it, SIGHUP has it read its configuration again.
+enum HostSignals {
   private static var set: sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)
     unsafe sigaddset(&set, SIGINT)
     unsafe sigaddset(&set, SIGTERM)
+    unsafe sigaddset(&set, SIGHUP)
     return set
   }
 
@@ -25,11 +26,13 @@ enum EndSignals {
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
-  /// Waits for one and returns its name; the next one ends the process.
+  /// Waits for one and returns its name. The next SIGINT or SIGTERM after one of these ends the process.
   static func wait() -> String {
     var set = set
     var number: Int32 = 0
     while unsafe sigwait(&set, &number) != 0 {}
+    guard number != SIGHUP else { return "SIGHUP" }
+    unsafe sigdelset(&set, SIGHUP)
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
     return number == SIGINT ? "SIGINT" : "SIGTERM"
   }
