@@ -67,6 +67,10 @@ PIN(struct ifnet, if_xname, 360);
 PIN(struct ifnet, if_peer, 392);
 PIN(struct ifnet, if_softc, 432);
 
+PIN_SIZE(struct callout, 16);
+PIN(struct callout, c_clock, 8);
+PIN(struct callout, c_flags, 12);
+
 PIN_SIZE(struct table_held, 16);
 PIN_SIZE(struct table_spec, 40);
 PIN(struct table_spec, ts_flags, 24);

@@ -42,6 +42,7 @@ public enum HostExports {
     "m_length",
     "ifnet_byindex",
     "ifnet_maxindex",
+    "ifnet_watch",
     "if_transmit",
     "if_start",
     "counter_define",
@@ -58,5 +59,14 @@ public enum HostExports {
     "table_evict",
     "table_count",
     "table_held_bytes",
+    "callout_init",
+    "callout_reset",
+    "callout_reset_on",
+    "callout_stop",
+    "callout_drain",
+    "callout_pending",
+    "callout_active",
+    "callout_deactivate",
+    "callout_time",
   ]
 }

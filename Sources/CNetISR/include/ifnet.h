@@ -61,6 +61,15 @@ struct ifnet {
 struct ifnet *ifnet_byindex(uint32_t index);
 /* The highest index in use.  [any thread] */
 uint32_t ifnet_maxindex(void);
+typedef void ifnet_watch_t(void *arg);
+/*
+ * Has fn(arg) called, as a callout of the host's clock on the first
+ * workstream, soon after the plugin has begun to serve, and after each change
+ * of the interfaces or their addresses; several changes may be one call.  Only
+ * from netisr_plugin_register(); ends with the image that fn is in.  [control]
+ * EINVAL: elsewhere, or fn is NULL.
+ */
+int ifnet_watch(ifnet_watch_t *fn, void *arg);
 
 /*
  * Gives a packet to the interface for output.  [any thread] Consumes m.

@@ -41,18 +41,22 @@ extension Engine {
     }
   }
 
-  /// The plugin is complete: its counters are listed, and its tables become current. [control]
+  /// The plugin is complete: its counters are listed, its tables become current, and its callouts begin. [control]
   ///
   /// What a previous generation has under another state version is out of service, but kept: give `retired` to
   /// `releaseState` when that generation has left all its handlers.
   public func commitRegistration(_ identity: PluginIdentity) -> StateHandover {
     counters.commit(owner: identity.name)
-    return tables.commit(identity)
+    let handover = tables.commit(identity)
+    for queue in callouts.commit(identity) { wakeWorker(ofCallouts: queue) }
+    noteInterfaceChange()
+    return handover
   }
 
   /// The plugin failed: what it made vanishes, what a previous generation has was never touched. [control]
   public func abortRegistration(_ identity: PluginIdentity) {
     counters.abort(owner: identity.name)
+    callouts.abort(identity)
     releaseState(tables.abort(identity))
   }
 
