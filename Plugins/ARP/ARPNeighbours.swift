@@ -53,13 +53,15 @@ struct Neighbours {
   static let lifetime: UInt64 = 20 * 60 * 1_000_000_000
   static let limit: UInt32 = 16384
 
-  private var table = AgingTable<NeighbourKey, Neighbour>(lifetime: lifetime, empty: Neighbour())
+  fileprivate var table = AgingTable<NeighbourKey, Neighbour>(lifetime: lifetime, empty: Neighbour())
 
   /// Opens the host's table, after the counters are defined. [control]
   mutating func open() throws(Errno) {
     try unsafe table.open(
-      "arp.neighbours", sweeps: "arp.sweeps", maxEntries: Self.limit, timeouts: counters.timeouts,
-      evictions: counters.evicted)
+      "arp.neighbours", timers: "arp.timers", maxEntries: Self.limit,
+      format: "address:ipv4 interface:u32 = link:mac reply:u16 clock:u32 moves:u32 learned:time seen:time",
+      timeouts: counters.timeouts, evictions: counters.evicted
+    ) { unsafe neighbours.table.age($0) }
   }
 
   /// Whether the neighbour is known at `now`.

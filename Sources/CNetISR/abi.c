@@ -74,5 +74,6 @@ PIN(struct callout, c_flags, 12);
 PIN_SIZE(struct table_held, 16);
 PIN_SIZE(struct table_spec, 40);
 PIN(struct table_spec, ts_flags, 24);
+PIN(struct table_spec, ts_format, 32);
 
 PIN_SIZE(struct atm_frame, 8);

@@ -11,7 +11,7 @@
 @frozen
 public struct Callout: BitwiseCopyable, Sendable {
   /// What is called: a C function, which gets the argument. A closure that captures nothing is one.
-  public typealias Function = @convention(c) (UnsafeMutableRawPointer?) -> Void
+  public typealias Function = @convention(c) (_ argument: UInt) -> Void
 
   @usableFromInline var raw = callout()
 
@@ -25,13 +25,19 @@ public struct Callout: BitwiseCopyable, Sendable {
   /// this thread's CPU. False when too many are armed; then nothing has changed. [any thread]
   @inlinable @discardableResult
   public mutating func reset(after delay: UInt64, argument: UInt = 0, _ function: Function) -> Bool {
-    unsafe callout_reset(&raw, delay, function, UnsafeMutableRawPointer(bitPattern: argument)) >= 0
+    unsafe callout_reset(&raw, delay, Self.raw(function), UnsafeMutableRawPointer(bitPattern: argument)) >= 0
   }
 
   /// The same, on the workstream of a CPU: any number is good.
   @inlinable @discardableResult
   public mutating func reset(after delay: UInt64, on cpu: UInt32, argument: UInt = 0, _ function: Function) -> Bool {
-    unsafe callout_reset_on(&raw, delay, function, UnsafeMutableRawPointer(bitPattern: argument), cpu) >= 0
+    unsafe callout_reset_on(&raw, delay, Self.raw(function), UnsafeMutableRawPointer(bitPattern: argument), cpu) >= 0
+  }
+
+  /// As the host calls it: a pointer is passed as a number of its size is, in all of the host's calling conventions.
+  @inlinable
+  static func raw(_ function: Function) -> @convention(c) (UnsafeMutableRawPointer?) -> Void {
+    unsafe unsafeBitCast(function, to: (@convention(c) (UnsafeMutableRawPointer?) -> Void).self)
   }
 
   /// Disarms it. False when there was nothing to disarm, or when it is being called right now. [any thread]

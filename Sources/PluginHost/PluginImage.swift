@@ -14,9 +14,6 @@ final class PluginImage: @unchecked Sendable {
   let name: String
   /// The GNU build-id of what is mapped, in hexadecimal.
   let buildID: String?
-  /// Where it is mapped, from its first segment to its last.
-  let addresses: Range<UInt>
-
   // Open from init until `close` returns true, and then never used.
   private let handle: UnsafeMutableRawPointer
 

@@ -9,8 +9,6 @@ import Synchronization
 public final class CaptureFeed: @unchecked Sendable {
   /// The most packets that are sent between two looks at the queues, which lock each of them.
   static let burst = 256
-  /// Vnets are numbered from 0 to this, exclusively.
-  private static let vnetLimit: UInt32 = 256
 
   /// What a step came to.
   enum Step {
@@ -36,8 +34,8 @@ public final class CaptureFeed: @unchecked Sendable {
   init(
     _ spec: CaptureSpec, name: String, engine: Engine, settle: (() -> Void)? = nil
   ) throws(ControlError) {
-    guard spec.vnet < Self.vnetLimit else {
-      throw ControlError(.badRequest, "\(spec.path): vnet \(spec.vnet): expected 0 to \(Self.vnetLimit - 1)")
+    guard spec.vnet < Engine.vnetLimit else {
+      throw ControlError(.badRequest, "\(spec.path): vnet \(spec.vnet): expected 0 to \(Engine.vnetLimit - 1)")
     }
     let reader: CaptureReader
     do throws(CaptureError) {

@@ -13,6 +13,9 @@ public final class Engine: @unchecked Sendable {
   /// thread of a plugin can exist.
   nonisolated(unsafe) public static var `default`: Engine?
 
+  /// Vnets are numbered from 0 to this, exclusively.
+  public static let vnetLimit = UInt32(Vnets.limit)
+
   /// What is fixed when an engine is made.
   public struct Configuration: Sendable {
     /// CPUs that senders may be on; at least 1.

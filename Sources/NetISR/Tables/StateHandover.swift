@@ -72,7 +72,7 @@ extension Engine {
   /// Removes all entries of a vnet from all tables: the vnet ends. [control]
   public func removeTableEntries(vnet: UInt32) {
     guard vnet < UInt32(TableStore.vnetLimit) else { return }
-    unsafe onOwnThread { context in tables.forEachCurrent { unsafe $0.removeAll(vnet: vnet, context) } }
+    unsafe onOwnThread { context in tables.forEachCurrent { store, _ in unsafe store.removeAll(vnet: vnet, context) } }
   }
 
   /// Runs `body` on this thread as one of this engine's, whatever it was before.
