@@ -11,6 +11,9 @@ struct NeighbourKey: BitwiseCopyable {
     self.address = address.number.bigEndian
     self.interface = interface
   }
+
+  /// Nobody's.
+  static let none = NeighbourKey(.unspecified, 0)
 }
 
 /// The value of "arp.neighbours": 32 bytes, without padding.
@@ -67,6 +70,21 @@ struct Neighbours {
   /// Whether the neighbour is known at `now`.
   func contains(_ key: NeighbourKey, at now: Moment, vnet: UInt32) -> Bool {
     table.lookup(key, at: now, vnet: vnet) != nil
+  }
+
+  /// Where a neighbour is that is known at `now`.
+  func link(of key: NeighbourKey, at now: Moment, vnet: UInt32) -> LinkAddress? {
+    table.lookup(key, at: now, vnet: vnet)?.link
+  }
+
+  /// Whoever was behind an interface that is down may be elsewhere when it comes back.
+  func forgetLinksThatAreDown(vnet: UInt32) {
+    guard table.count(vnet: vnet) > 0 else { return }
+    table.sweep(vnet: vnet) { key, _ in
+      // What only listens is not told of its links.
+      let isDown = Interface(index: key.interface).map { !$0.isUp && !$0.isMonitor } ?? false
+      return isDown ? .remove : .keep
+    }
   }
 
   /// Notes that `key` is at `link`. False when there was no room.

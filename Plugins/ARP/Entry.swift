@@ -14,6 +14,9 @@ public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!)
   register { () throws(Errno) in
     unsafe counters = try ARPCounters(defining: ())
     try unsafe neighbours.open()
+    try unsafe addresses.open()
+    try unsafe resolution.open()
+    try Interface.watch { _ in unsafe addresses.look() }
     unsafe nhp.pointee.serve("arp", number: NETISR_ARP, policy: NETISR_POLICY_SOURCE) { m in
       guard let m = unsafe m else { return }
       unsafe arpInput(Packet(adopting: m))

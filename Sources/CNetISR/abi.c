@@ -51,6 +51,8 @@ PIN(struct mbuf, m_pkthdr, 40);
 PIN(struct mbuf, m_ext, 104);
 PIN(struct mbuf, m_dat, 128);
 
+PIN_SIZE(struct if_nexthop, sizeof(((struct pkthdr *)0)->ph_loc));
+PIN(struct if_nexthop, nh_family, 16);
 PIN_SIZE(struct ifnet_addr, 20);
 PIN_SIZE(struct ifnet, 440);
 PIN(struct ifnet, if_index, 0);

@@ -49,7 +49,8 @@ public struct Callout: BitwiseCopyable, Sendable {
   /// Whether it is armed, and was not called yet. [any thread]
   @inlinable
   public var isPending: Bool {
-    unsafe withUnsafePointer(to: raw) { unsafe callout_pending($0) != 0 }
+    // In its place: the host writes there while others look.
+    mutating get { unsafe callout_pending(&raw) != 0 }
   }
 }
 

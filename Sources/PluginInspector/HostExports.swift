@@ -44,6 +44,7 @@ public enum HostExports {
     "ifnet_maxindex",
     "ifnet_watch",
     "if_transmit",
+    "if_output",
     "if_start",
     "counter_define",
     "counter_add",
