@@ -80,7 +80,7 @@ func reassemble(
     evictOldest(vnet: vnet)
     _ = unsafe tables.reassembly.update(key, vnet: vnet, with: &visit)
   }
-  if visit.hasBegun { unsafe tables.timers.arm(now.clock, after: ReassemblyLimit.timeout &+ 1) }
+  if visit.hasBegun { unsafe tables.timers.arm(now.clock, after: ReassemblyLimit.timeout) }
   return visit.finish()
 }
 
@@ -166,7 +166,8 @@ private struct ExpirySweep: TableVisitor {
   mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
     guard let age = now.elapsed(since: Moment(clock: datagram.clock, time: datagram.started)) else { return .keep }
     guard datagram.isExpired(at: now) else {
-      let rest = ReassemblyLimit.timeout &- min(age, ReassemblyLimit.timeout) &+ 1
+      // Not expired: younger.
+      let rest = ReassemblyLimit.timeout &- age
       self.rest = min(self.rest ?? rest, rest)
       return .keep
     }

@@ -38,7 +38,7 @@ struct Tables {
       opening: "route.routes", maxEntries: 1 << 22,
       format: """
         destination:ip/family gateway:ip/family interface:u32 table:u32 metric:u32 prefix_length:u8 family:u8 tos:u8 \
-        type:u8 = -:32 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 origin:u8 scope:u8 -:1
+        type:u8 = -:28 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 origin:u8 scope:u8 -:1
         """)
     inet = try Table(opening: "route.inet", kind: TABLE_LPM, maxEntries: 1 << 21, format: Self.entry)
     inet6 = try Table(opening: "route.inet6", kind: TABLE_LPM, maxEntries: 1 << 20, format: Self.entry)

@@ -5,9 +5,6 @@
 public struct ClockTimers: Sendable {
   /// Clocks, at most; beyond, the one that came first ages no more until something new comes by it.
   @usableFromInline static var limit: UInt32 { 1024 }
-  /// After a swap, the new generation looks after so many nanoseconds what is left.
-  @usableFromInline static var resumption: UInt64 { 1_000_000_000 }
-
   @usableFromInline var table = Table<UInt32, Callout>()
   @usableFromInline var function: Callout.Function
 
@@ -22,7 +19,7 @@ public struct ClockTimers: Sendable {
   public init(opening name: StaticString, _ function: Callout.Function) throws(Errno) {
     self.function = function
     table = try Table(opening: name, maxEntries: Self.limit, format: "clock:u32 = -:16")
-    var resumption = Arming(clock: 0, delay: Self.resumption, function: function)
+    var resumption = Resumption(function: function)
     table.sweep(vnet: 0, with: &resumption)
   }
 
@@ -33,6 +30,26 @@ public struct ClockTimers: Sendable {
     if table.update(clock, vnet: 0, with: &arming) { return }
     _ = table.evictOldest(vnet: 0)
     _ = table.update(clock, vnet: 0, with: &arming)
+  }
+}
+
+/// Has a new generation look, after a second of each clock, what is left of the one before. The timers in the table are that
+/// one's until this one serves: so they are not touched.
+@usableFromInline
+struct Resumption: TableVisitor {
+  @usableFromInline let function: Callout.Function
+
+  @inlinable
+  init(function: Callout.Function) {
+    self.function = function
+  }
+
+  @inlinable
+  mutating func visit(_ timer: inout Callout, isNew: Bool) -> TableVerdict {
+    // The host keeps it.
+    var look = Callout(clock: timer.clock)
+    look.reset(after: 1_000_000_000, argument: UInt(timer.clock), function)
+    return .keep
   }
 }
 

@@ -71,14 +71,14 @@ struct ARPStation {
 
   /// A message as it is on the link, from this station.
   static func frame(
-    _ operation: UInt8, to destination: [UInt8], from sender: [UInt8], _ targetLink: [UInt8] = [0, 0, 0, 0, 0, 0],
+    _ operation: UInt8, to destination: [UInt8], from sender: [UInt8], _ targetLink: [UInt8],
     _ target: [UInt8]
   ) -> [UInt8] {
     destination + own + [8, 6, 0, 1, 8, 0, 6, 4, 0, operation] + own + sender + targetLink + target
   }
 
   static func request(for target: [UInt8], from sender: [UInt8]) -> [UInt8] {
-    frame(1, to: broadcast, from: sender, target)
+    frame(1, to: broadcast, from: sender, [0, 0, 0, 0, 0, 0], target)
   }
 
   static func announcement(_ address: [UInt8]) -> [UInt8] { request(for: address, from: address) }
