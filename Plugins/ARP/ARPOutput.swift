@@ -20,7 +20,9 @@ struct OutgoingMessage {
     var bytes = InlineArray<42, UInt8>(repeating: 0)
     var place = 0
     func put(_ value: UInt64, _ count: Int) {
-      for index in 0..<count { bytes[place &+ index] = UInt8(truncatingIfNeeded: value >> UInt64(8 &* (count &- 1 &- index))) }
+      for index in 0..<count {
+        bytes[place &+ index] = UInt8(truncatingIfNeeded: value >> UInt64(8 &* (count &- 1 &- index)))
+      }
       place &+= count
     }
     put(destination.number, 6)

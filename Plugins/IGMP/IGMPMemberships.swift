@@ -71,7 +71,9 @@ struct Memberships {
   mutating func open() throws(Errno) {
     try unsafe table.open(
       "igmp.memberships", timers: "igmp.timers", maxEntries: Self.limit,
-      format: "group:ipv4 interface:u32 = mode:u8 version:u8 -:2 reporter:ipv4 clock:u32 reports:u32 joined:time seen:time",
+      format: """
+        group:ipv4 interface:u32 = mode:u8 version:u8 -:2 reporter:ipv4 clock:u32 reports:u32 joined:time seen:time
+        """,
       timeouts: counters.timeouts, evictions: counters.evicted
     ) { unsafe memberships.table.age($0) }
   }

@@ -37,7 +37,8 @@ struct NetISRCommand: ParsableCommand {
           FaultsCommand.self,
         ]),
       CommandGroup(
-        name: "State", subcommands: [StatCommand.self, TableCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
+        name: "State",
+        subcommands: [StatCommand.self, TableCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])
 }

@@ -38,9 +38,11 @@ import TestSupport
   }
 
   @Test(arguments: [
-    "", "a:u64", "a:u64 =", "= a:u64", "a:u64 = a:u32", "a:u64 = b:u64 = c:u8", "a:u64 = b:u64 c:u8", "a:u32 a:u32 = b:u64",
+    "", "a:u64", "a:u64 =", "= a:u64", "a:u64 = a:u32", "a:u64 = b:u64 = c:u8", "a:u64 = b:u64 c:u8",
+    "a:u32 a:u32 = b:u64",
     "a:u7 = b:u64", "a = b:u64", "a: = b:u64", ":u64 = b:u64", "A:u64 = b:u64", "a:u64:u8 = b:u64", "a:0 b:8 = c:u64",
-    "a:-8 = b:u64", "a:+8 = b:u64", "a:99999999999999999999 = b:u64", "a:s = b:u64", "a:s2000 = b:u64", "\u{e9}:u64 = b:u64",
+    "a:-8 = b:u64", "a:+8 = b:u64", "a:99999999999999999999 = b:u64", "a:s = b:u64", "a:s2000 = b:u64",
+    "\u{e9}:u64 = b:u64",
   ])
   func othersAreRefused(format: String) {
     #expect(Self.open(format).error == EINVAL)

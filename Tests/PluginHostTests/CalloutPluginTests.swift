@@ -41,7 +41,9 @@ import TestSupport
         """)
   }
 
-  private func ticks(_ engine: Engine, _ build: Int) -> UInt64 { engine.counterValue(named: "probe.ticks\(build)") ?? 0 }
+  private func ticks(_ engine: Engine, _ build: Int) -> UInt64 {
+    engine.counterValue(named: "probe.ticks\(build)") ?? 0
+  }
 
   @Test func calloutsGoWithTheirPlugin() throws {
     try Fixtures.withTemporaryDirectory { folder in

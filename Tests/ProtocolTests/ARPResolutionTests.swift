@@ -110,7 +110,8 @@ import TestSupport
     station.output(Self.packet(4), to: [10, 0, 0, 255])
     #expect(
       station.recorder.take() == [
-        Self.frame(Self.packet(1), to: [1, 0, 0x5e, 0, 0, 251]), Self.frame(Self.packet(2), to: [1, 0, 0x5e, 0x7f, 1, 2]),
+        Self.frame(Self.packet(1), to: [1, 0, 0x5e, 0, 0, 251]),
+        Self.frame(Self.packet(2), to: [1, 0, 0x5e, 0x7f, 1, 2]),
         Self.frame(Self.packet(3), to: Station.broadcast), Self.frame(Self.packet(4), to: Station.broadcast),
       ])
   }

@@ -19,6 +19,7 @@ public final class FrameRecorder: InterfaceOutput, @unchecked Sendable {
     }
   }
 
+  /// Keeps the frame, or lets it go.
   public func transmit(_ ifp: UnsafeMutablePointer<ifnet>, _ m: UnsafeMutablePointer<mbuf>) -> Int32 {
     var bytes = [UInt8](repeating: 0, count: Int(m.pointee.m_pkthdr.len))
     let error = m_copydata(m, 0, Int32(bytes.count), &bytes)
@@ -28,5 +29,6 @@ public final class FrameRecorder: InterfaceOutput, @unchecked Sendable {
     return answer
   }
 
+  /// Nothing ever waits.
   public func start(_ ifp: UnsafeMutablePointer<ifnet>) -> UInt32 { 0 }
 }

@@ -150,7 +150,8 @@ struct Router: Sendable {
   private func unknown(_ request: APIRequest) -> APIResponse {
     APIResponse(
       ControlError(
-        .notFound, "\(request.path): expected /v1/plugins, /v1/stat, /v1/faults, /v1/tables, /v1/settings, or what is below")
+        .notFound,
+        "\(request.path): expected /v1/plugins, /v1/stat, /v1/faults, /v1/tables, /v1/settings, or what is below")
     )
   }
 

@@ -68,7 +68,8 @@ final class Callouts: @unchecked Sendable {
   // MARK: Arming
 
   /// A record that can be armed; nil when there are too many, or the function's code is about to go.
-  func reserve(_ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: UInt32, cpu: UInt32) -> UInt64? {
+  func reserve(_ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: UInt32, cpu: UInt32) -> UInt64?
+  {
     guard Int(clock) < Clocks.count else { return nil }
     let queue = unsafe queues + Int(cpu) % count
     return unsafe queue.pointee.reserve(function, argument, clock: Int(clock)) { address in

@@ -53,7 +53,9 @@ public func if_output(
   unsafe withUnsafeMutableBytes(of: &m.pointee.m_pkthdr.ph_loc) { words in
     var hop = if_nexthop()
     hop.nh_family = family
-    unsafe withUnsafeMutableBytes(of: &hop.nh_addr) { unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: addr, count: 4)) }
+    unsafe withUnsafeMutableBytes(of: &hop.nh_addr) {
+      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: addr, count: 4))
+    }
     unsafe words.storeBytes(of: hop, as: if_nexthop.self)
   }
   return unsafe netisr_dispatch(UInt32(NETISR_ARP), m)

@@ -118,7 +118,8 @@ extension TableFormat.Kind {
   /// What the bytes of a field say; there are `size` of them. `number` gives the value of another field.
   public func read(_ bytes: ArraySlice<UInt8>, number: (String) -> UInt64?) -> TableFieldValue {
     switch self {
-    case .ip(let family): .text(number(family) == 4 ? Self.address(bytes.prefix(4), AF_INET) : Self.address(bytes, AF_INET6))
+    case .ip(let family):
+      .text(number(family) == 4 ? Self.address(bytes.prefix(4), AF_INET) : Self.address(bytes, AF_INET6))
     case .text: .text(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
     case .ipv4: .text(Self.address(bytes, AF_INET))
     case .ipv6: .text(Self.address(bytes, AF_INET6))
