@@ -139,6 +139,7 @@ extension PluginHost {
 
   /// Enters a generation whose handler the engine has taken into service.
   private func enter(_ generation: Generation) {
+    engine.nameCallouts(of: generation.image.addresses, proto: generation.proto)
     let handover = engine.commitRegistration(generation.identity)
     for table in handover.emptied {
       logger.notice(

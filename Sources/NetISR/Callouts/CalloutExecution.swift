@@ -1,4 +1,5 @@
 import CNetISR
+import CNetISRHost
 import Glibc
 
 // Calling callouts: by the executor of their workstream, between its queues of packets, each in a grace-period section of its
@@ -34,10 +35,27 @@ extension Engine {
         unsafe gracePeriod.enter(context)
         defer { unsafe gracePeriod.leave(context) }
         guard let due = unsafe queue.pointee.takeDue(clock: clock, passed: passed, last: round.last) else { break }
-        unsafe due.function(due.argument)
+        let function = unsafe unsafeBitCast(due.function, to: netisr_host_function.self)
+        let result = unsafe netisr_host_call_function(nil, function, UInt(bitPattern: due.argument), 0, 0)
         unsafe queue.pointee.finish()
+        if result.returned == 0 { unsafe contain(context, due) }
       }
     }
+  }
+
+  /// A callout faulted: the protocol that its code serves is quarantined, as if its handler had. (Its other callouts go on: they
+  /// end with the code.)
+  @inline(never)
+  private func contain(_ context: UnsafeMutablePointer<ThreadContext>, _ due: CalloutQueue.Due) {
+    let address = unsafe UInt(bitPattern: unsafeBitCast(due.function, to: UnsafeRawPointer.self))
+    if let number = callouts.protocolNumber(ofCode: address),
+      let record = unsafe protocols.entrance(number) ?? protocols.service(number)
+    {
+      return unsafe containCallback(context, number, record)
+    }
+    unsafe context.abandonTable()
+    let fault = Fault.take()
+    unsafe onLog?(UInt32(NETISR_LOG_ERROR), nil, "a callout faulted: \(fault.summary)")
   }
 
   /// How long a workstream's worker may sleep for its callouts, in nanoseconds; 0 when one is due, nil for ever.
@@ -105,6 +123,9 @@ extension Engine {
     callouts.close(code)
     gracePeriod.wait()
   }
+
+  /// Says which protocol the code in a range of addresses serves, for the report of a callout that faults. [control]
+  public func nameCallouts(of code: Range<UInt>, proto: UInt32) { callouts.name(code, Int(proto)) }
 
   /// Forgets that a range of addresses was closed: it is unmapped. [control]
   public func openCallouts(of code: Range<UInt>) { callouts.open(code) }

@@ -8,7 +8,7 @@ import Synchronization
 /// | what | exclusion |
 /// |---|---|
 /// | `held`, `watchers` | the lock |
-/// | `closed` | a lock of its own; looked at only while code is about to go |
+/// | `closed`, `owners` | a lock of its own; looked at only while code is about to go, or after a fault |
 @safe
 final class Callouts: @unchecked Sendable {
   let clocks: Clocks
@@ -42,6 +42,8 @@ final class Callouts: @unchecked Sendable {
   /// Taken under a queue's lock, so that none is taken under it.
   private let closing = Lock()
   private var closed: [Range<UInt>] = []
+  /// Which protocol's handler is in which code.
+  private var owners: [(code: Range<UInt>, proto: Int)] = []
   /// Whether `closed` has anything.
   private let isAnyClosed = Atomic(false)
 
@@ -119,10 +121,19 @@ final class Callouts: @unchecked Sendable {
   func close(_ code: Range<UInt>) {
     closing.withLock {
       closed.append(code)
+      owners.removeAll { $0.code == code }
       isAnyClosed.store(true, ordering: .releasing)
     }
     lock.withLock { watchers.removeAll { code.contains($0.address) } }
     for number in 0..<count { unsafe queues[number].removeAll(in: code) }
+  }
+
+  /// Code serves a protocol.
+  func name(_ code: Range<UInt>, _ proto: Int) { closing.withLock { owners.append((code, proto)) } }
+
+  /// The protocol that the code at an address serves.
+  func protocolNumber(ofCode address: UInt) -> Int? {
+    closing.withLock { owners.first { $0.code.contains(address) }?.proto }
   }
 
   /// Something else may be mapped there.

@@ -62,7 +62,7 @@ extension Engine {
       unsafe process(set, wsid, context, lingers: true)
       var hasWork = false
       repeat {
-        unsafe hasWork = waitAwake(set, wsid, context, looks: wait)
+        unsafe hasWork = waitAwake(set, wsid, context, looks: wait) || polls && restForCallouts(set, wsid) == 0
       } while !hasWork && polls && !set.isStopping.load(ordering: .relaxed)
       if hasWork {
         wait = min(2 * wait, Self.waits.upperBound)
