@@ -12,9 +12,21 @@ struct ARPCounters {
   var rxreplies = Counter()
   /// RARP (RFC 903), InARP (RFC 2390), or no known operation: nothing is learned from them.
   var rxother = Counter()
-  /// Packets sent: none yet.
+  /// Messages sent; probes and announcements are requests.
   var txrequests = Counter()
   var txreplies = Counter()
+  var txprobes = Counter()
+  var txannounces = Counter()
+  /// Announcements because another station claimed an address.
+  var defended = Counter()
+  /// Messages, and packets handed over to be sent, that the interface did not take.
+  var txfailed = Counter()
+
+  /// Packets that had to wait for their neighbour's address.
+  var held = Counter()
+  /// Of these: dropped, because too many waited, or because nobody answered.
+  var holdfull = Counter()
+  var unreachable = Counter()
 
   /// Requests that ask whether an address is free (RFC 5227): nothing is learned from them.
   var probes = Counter()
@@ -53,6 +65,13 @@ struct ARPCounters {
     rxother = try Counter("arp.rxother")
     txrequests = try Counter("arp.txrequests")
     txreplies = try Counter("arp.txreplies")
+    txprobes = try Counter("arp.txprobes")
+    txannounces = try Counter("arp.txannounces")
+    defended = try Counter("arp.defended")
+    txfailed = try Counter("arp.txfailed")
+    held = try Counter("arp.held")
+    holdfull = try Counter("arp.holdfull")
+    unreachable = try Counter("arp.unreachable")
     probes = try Counter("arp.probes")
     learned = try Counter("arp.learned")
     moved = try Counter("arp.moved")

@@ -11,6 +11,9 @@ struct NeighbourKey: BitwiseCopyable {
     self.address = address.number.bigEndian
     self.interface = interface
   }
+
+  /// Nobody's.
+  static let none = NeighbourKey(.unspecified, 0)
 }
 
 /// The value of "arp.neighbours": 32 bytes, without padding.
@@ -53,18 +56,35 @@ struct Neighbours {
   static let lifetime: UInt64 = 20 * 60 * 1_000_000_000
   static let limit: UInt32 = 16384
 
-  private var table = AgingTable<NeighbourKey, Neighbour>(lifetime: lifetime, empty: Neighbour())
+  fileprivate var table = AgingTable<NeighbourKey, Neighbour>(lifetime: lifetime, empty: Neighbour())
 
   /// Opens the host's table, after the counters are defined. [control]
   mutating func open() throws(Errno) {
     try unsafe table.open(
-      "arp.neighbours", sweeps: "arp.sweeps", maxEntries: Self.limit, timeouts: counters.timeouts,
-      evictions: counters.evicted)
+      "arp.neighbours", timers: "arp.timers", maxEntries: Self.limit,
+      format: "address:ipv4 interface:u32 = link:mac reply:u16 clock:u32 moves:u32 learned:time seen:time",
+      timeouts: counters.timeouts, evictions: counters.evicted
+    ) { unsafe neighbours.table.age($0) }
   }
 
   /// Whether the neighbour is known at `now`.
   func contains(_ key: NeighbourKey, at now: Moment, vnet: UInt32) -> Bool {
     table.lookup(key, at: now, vnet: vnet) != nil
+  }
+
+  /// Where a neighbour is that is known at `now`.
+  func link(of key: NeighbourKey, at now: Moment, vnet: UInt32) -> LinkAddress? {
+    table.lookup(key, at: now, vnet: vnet)?.link
+  }
+
+  /// Whoever was behind an interface that is down may be elsewhere when it comes back.
+  func forgetLinksThatAreDown(vnet: UInt32) {
+    guard table.count(vnet: vnet) > 0 else { return }
+    table.sweep(vnet: vnet) { key, _ in
+      // What only listens is not told of its links.
+      let isDown = Interface(index: key.interface).map { !$0.isUp && !$0.isMonitor } ?? false
+      return isDown ? .remove : .keep
+    }
   }
 
   /// Notes that `key` is at `link`. False when there was no room.

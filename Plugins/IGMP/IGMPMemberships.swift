@@ -65,13 +65,17 @@ struct Memberships {
   static let lifetime: UInt64 = 260 * 1_000_000_000
   static let limit: UInt32 = 16384
 
-  private var table = AgingTable<MembershipKey, Membership>(lifetime: lifetime, empty: Membership())
+  fileprivate var table = AgingTable<MembershipKey, Membership>(lifetime: lifetime, empty: Membership())
 
   /// Opens the host's table, after the counters are defined. [control]
   mutating func open() throws(Errno) {
     try unsafe table.open(
-      "igmp.memberships", sweeps: "igmp.sweeps", maxEntries: Self.limit, timeouts: counters.timeouts,
-      evictions: counters.evicted)
+      "igmp.memberships", timers: "igmp.timers", maxEntries: Self.limit,
+      format: """
+        group:ipv4 interface:u32 = mode:u8 version:u8 -:2 reporter:ipv4 clock:u32 reports:u32 joined:time seen:time
+        """,
+      timeouts: counters.timeouts, evictions: counters.evicted
+    ) { unsafe memberships.table.age($0) }
   }
 
   /// Notes what a report says of `group`; without `mode` it says nothing of that. Counts what there was no room for.

@@ -23,24 +23,28 @@ struct Reassembly: Sendable {
   static let limit: UInt32 = 4096
   /// Bytes of buffers: 160 datagrams of the maximal size, or all of the above with fragments of a page each.
   static let byteLimit: UInt64 = 16 << 20
-  /// Between two sweeps by one clock, in nanoseconds.
-  static let sweepInterval: UInt64 = 1_000_000_000
+  /// The shortest time between two searches for what is too old, in nanoseconds.
+  static let searchInterval: UInt64 = 1_000_000_000
 
   private var table = Table<FragmentKey, Datagram>()
-  /// When the dead were last swept away, by each clock.
-  private var sweeps = Table<UInt32, UInt64>()
+  /// When datagrams are given up.
+  private var timers = ClockTimers()
 
   /// Holds nothing.
   init() {}
 
   init(opening _: Void) throws(Errno) {
-    table = try Table(opening: "ip.reassembly", maxEntries: Self.limit, flags: TABLE_HOLDS_MBUFS)
-    sweeps = try Table(opening: "ip.reassembly_sweeps", maxEntries: 1024)
+    table = try Table(
+      opening: "ip.reassembly", maxEntries: Self.limit, flags: TABLE_HOLDS_MBUFS,
+      format: """
+        source:ipv4 destination:ipv4 clock:u32 identification:u16 vlan:u16 protocol:u8 -:3 = -:8 bytes:u32 fragments:u32 \
+        created:time -:8 end:u32 reach:u32 blocks:u32 congestion:u32 -:344
+        """)
+    timers = try ClockTimers(opening: "ip.timers") { unsafe reassembly.giveUp(UInt32(truncatingIfNeeded: $0)) }
   }
 
   /// Takes a fragment with a right header; the whole datagram when it was the last one missing.
   func add(_ fragment: consuming Packet, _ header: IPHeader) -> Packet? {
-    sweepIfDue(at: fragment)
     let payload = header.totalLength &- header.length
     // Of a fragment that was not captured whole, the rest won't come. One in the middle is of whole blocks of 8 bytes
     // (RFC 791, section 3.1), and none is empty.
@@ -61,6 +65,7 @@ struct Reassembly: Sendable {
     for _ in 0..<4 {
       placing.step = .full
       let found = table.update(key, vnet: vnet, with: &placing)
+      if placing.hasBegun { timers.arm(key.clock, after: Self.lifetime &+ 1) }
       if !found && !evict(vnet: vnet) { break }
 
       switch placing.step {
@@ -95,25 +100,25 @@ struct Reassembly: Sendable {
 
   // MARK: Time
 
-  /// Drops what is too old by the fragment's clock. There is no timer: where no fragment comes, nothing is in the way
-  /// of any.
-  private func sweepIfDue(at fragment: borrowing Packet) {
-    let clock = fragment.clock
-    let vnet = fragment.vnet
-    let now = fragment.timestamp
-    var tick = Tick(now: now)
-    let isKnown = sweeps.update(clock, vnet: vnet, with: &tick)
-    // More clocks than places: the first one's goes to this one, at its next fragment.
-    if !isKnown { _ = sweeps.evictOldest(vnet: vnet) }
-    guard tick.isDue else { return }
-
+  /// Drops what is too old by a clock, and comes again for what is left. [handler]
+  fileprivate func giveUp(_ clock: UInt32) {
+    let now = callout_time(clock)
     var fragments: UInt64 = 0
-    table.sweep(vnet: vnet) { key, datagram in
-      guard key.clock == clock, datagram.isDead(at: now) else { return .keep }
-      fragments &+= UInt64(datagram.fragments)
-      return .remove
+    var rest: UInt64?
+    for vnet in 0..<UInt32(NETISR_MAXVNET) where table.count(vnet: vnet) > 0 {
+      table.sweep(vnet: vnet) { key, datagram in
+        guard key.clock == clock else { return .keep }
+        guard datagram.isDead(at: now) else {
+          let age = now > datagram.created ? now &- datagram.created : 0
+          rest = min(rest ?? .max, Self.lifetime &- age &+ 1)
+          return .keep
+        }
+        fragments &+= UInt64(datagram.fragments)
+        return .remove
+      }
     }
     unsafe counters.fragtimeout.add(fragments)
+    if let rest { timers.arm(clock, after: max(rest, Self.searchInterval)) }
   }
 }
 
@@ -122,9 +127,12 @@ private struct Placing: ~Copyable, TableVisitor {
   let fragment: Packet
   let header: IPHeader
   var step = Datagram.Step.full
+  /// It is the first one of its datagram.
+  var hasBegun = false
 
   mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
     let now = fragment.timestamp
+    hasBegun = isNew
     if isNew {
       datagram.created = now
     } else if datagram.isDead(at: now) {
@@ -143,22 +151,6 @@ private struct Eviction: TableVisitor {
   mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
     fragments = datagram.fragments
     return .remove
-  }
-}
-
-/// Whether it is time to sweep, by one clock.
-private struct Tick: TableVisitor {
-  let now: UInt64
-  var isDue = false
-
-  mutating func visit(_ last: inout UInt64, isNew: Bool) -> TableVerdict {
-    // In either direction: a capture may be played again.
-    let distance = now > last ? now &- last : last &- now
-    if isNew || distance >= Reassembly.sweepInterval {
-      isDue = !isNew
-      last = now
-    }
-    return .keep
   }
 }
 

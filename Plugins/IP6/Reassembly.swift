@@ -6,8 +6,8 @@ import NetISRPlugin
 /// nothing. The entry is locked while a fragment is put in; fragments of different datagrams do not wait for each other.
 /// `Datagram` says what an entry holds, and which fragments it refuses.
 ///
-/// Time is the packets' own. What is too old goes when fragments of its clock come by: its own at once, others in a sweep,
-/// at most one per second of each clock.
+/// Time is the packets' own. A datagram that is too old is given up by a timer, within a second of its clock, or at once when
+/// a fragment of it comes.
 enum ReassemblyLimit {
   /// Datagrams that wait, per vnet. The oldest goes when another one comes.
   static let datagrams: UInt32 = 4096
@@ -15,9 +15,8 @@ enum ReassemblyLimit {
   static let bytes: UInt64 = 16 << 20
   /// Nanoseconds from the first fragment to arrive until a datagram is given up.
   static let timeout: UInt64 = 60_000_000_000
-  static let sweepInterval: UInt64 = 1_000_000_000
-  /// Clocks whose last sweep is known.
-  static let clocks: UInt32 = 1024
+  /// The shortest time between two searches for what is too old.
+  static let searchInterval: UInt64 = 1_000_000_000
   /// The longest payload that a header can tell.
   static let payload = 65_535
 }
@@ -72,7 +71,6 @@ func reassemble(
   let key = DatagramKey(
     source: chain.source.wire, destination: chain.destination.wire, identification: header.identification,
     clock: now.clock, zone: isScoped ? packet.interface?.index ?? 0 : 0)
-  sweepExpired(vnet: vnet, now: now)
   makeRoom(vnet: vnet)
 
   // From here the chain travels as a pointer: what is done with it is decided under the entry's lock.
@@ -82,6 +80,7 @@ func reassemble(
     evictOldest(vnet: vnet)
     _ = unsafe tables.reassembly.update(key, vnet: vnet, with: &visit)
   }
+  if visit.hasBegun { unsafe tables.timers.arm(now.clock, after: ReassemblyLimit.timeout) }
   return visit.finish()
 }
 
@@ -96,6 +95,8 @@ private struct FragmentVisit: TableVisitor {
   private var whole: UnsafeMutablePointer<mbuf>?
   /// Fragments of a datagram that was given up because its minute was over.
   private var expired: UInt32 = 0
+  /// It is the first one of its datagram.
+  private(set) var hasBegun = false
 
   /// Takes the packet over.
   init(_ fragment: Fragment, _ packet: UnsafeMutablePointer<mbuf>, _ now: Moment) {
@@ -107,6 +108,7 @@ private struct FragmentVisit: TableVisitor {
 
   /// With the entry locked.
   mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+    hasBegun = isNew
     if isNew {
       datagram = Datagram(started: now)
     } else if datagram.isExpired(at: now) {
@@ -143,39 +145,32 @@ private struct FragmentVisit: TableVisitor {
   }
 }
 
-/// Gives datagrams up whose minute is over, at most once a second of each clock.
-private func sweepExpired(vnet: UInt32, now: Moment) {
-  var schedule = SweepSchedule(now: now.time)
-  // More clocks than places: the one that came first loses its place, and this one gets it the next time.
-  if unsafe !tables.sweeps.update(now.clock, vnet: vnet, with: &schedule) {
-    _ = unsafe tables.sweeps.evictOldest(vnet: vnet)
-  }
-  guard schedule.isDue else { return }
+/// Gives datagrams up whose minute is over by a clock, and comes again for those that are left. [handler]
+func giveUpExpired(_ clock: UInt32) {
+  let now = Moment.now(of: clock)
   var sweep = ExpirySweep(now: now)
-  unsafe tables.reassembly.sweep(vnet: vnet, with: &sweep)
-  if sweep.fragments > 0 { unsafe counters.fragtimeout.add(sweep.fragments) }
-}
-
-/// Whether a sweep is due: a second has gone by since the last one, in either direction, since a capture may start over.
-private struct SweepSchedule: TableVisitor {
-  let now: UInt64
-  var isDue = false
-
-  mutating func visit(_ last: inout UInt64, isNew: Bool) -> TableVerdict {
-    let distance = now > last ? now &- last : last &- now
-    isDue = !isNew && distance >= ReassemblyLimit.sweepInterval
-    if isNew || isDue { last = now }
-    return .keep
+  for vnet in 0..<UInt32(NETISR_MAXVNET) where unsafe tables.reassembly.count(vnet: vnet) > 0 {
+    unsafe tables.reassembly.sweep(vnet: vnet, with: &sweep)
   }
+  if sweep.fragments > 0 { unsafe counters.fragtimeout.add(sweep.fragments) }
+  if let rest = sweep.rest { unsafe tables.timers.arm(clock, after: max(rest, ReassemblyLimit.searchInterval)) }
 }
 
 /// Removes what is too old.
 private struct ExpirySweep: TableVisitor {
   let now: Moment
   var fragments: UInt64 = 0
+  /// Nanoseconds until the next one is; nil when none of this clock is left.
+  var rest: UInt64?
 
   mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
-    guard datagram.isExpired(at: now) else { return .keep }
+    guard let age = now.elapsed(since: Moment(clock: datagram.clock, time: datagram.started)) else { return .keep }
+    guard datagram.isExpired(at: now) else {
+      // Not expired: younger.
+      let rest = ReassemblyLimit.timeout &- age
+      self.rest = min(self.rest ?? rest, rest)
+      return .keep
+    }
     fragments &+= UInt64(datagram.clear())
     return .remove
   }

@@ -37,15 +37,9 @@ struct PartialKey {
   var clock: UInt32
 }
 
-/// When the stale entries of a clock were last looked for: the value of "natm.sweeps", whose key is the clock.
-struct LastSweep {
-  static let clockLimit: UInt32 = 1024
-  var time: UInt64
-}
-
 /// Written once, during registration, before any packet.
 @exclusivity(unchecked) nonisolated(unsafe) var partials = Table<PartialKey, PartialPDU>()
-@exclusivity(unchecked) nonisolated(unsafe) var sweeps = Table<UInt32, LastSweep>()
+@exclusivity(unchecked) nonisolated(unsafe) var timers = ClockTimers()
 
 /// Adds a cell to the PDU of its circuit. Returns the PDU when this was its last cell.
 func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) -> Packet? {
@@ -64,7 +58,7 @@ func reassemble(_ cell: borrowing Packet, of circuit: Circuit, endsPDU: Bool) ->
   }
   if step.timedOut { unsafe counters.timeouts.add() }
   if step.dropped { unsafe counters.dropped.add() }
-  if step.isFirst && !endsPDU { sweep(clock: cell.clock, now: now, vnet: vnet) }
+  if step.isFirst && !endsPDU { unsafe timers.arm(cell.clock, after: PartialPDU.timeout &+ 1) }
   // One cell adds at most one cluster; but the oldest entries may be of PDUs given up before, which hold nothing.
   var evictions = 0
   while unsafe partials.heldBytes(vnet: vnet) > PartialPDU.memoryLimit, evictions < 16 {
@@ -197,27 +191,24 @@ private struct Eviction: TableVisitor {
   }
 }
 
-/// Gives up the PDUs of circuits that fell silent. Looked for when a PDU begins, at most once in a second of its clock.
-private func sweep(clock: UInt32, now: UInt64, vnet: UInt32) {
-  var check = SweepCheck(now: now)
-  guard unsafe sweeps.update(clock, vnet: vnet, with: &check), check.isDue else { return }
+/// Gives up the PDUs of circuits that fell silent, by a clock, and comes again for those that are left. [handler]
+func giveUpStale(_ clock: UInt32) {
+  let now = callout_time(clock)
   var timedOut: UInt64 = 0
-  unsafe partials.sweep(vnet: vnet) { key, partial in
-    guard key.clock == clock, partial.isStale(at: now) else { return .keep }
-    if partial.isAbandoned == 0 { timedOut &+= 1 }
-    return .remove
+  var rest: UInt64?
+  for vnet in 0..<UInt32(NETISR_MAXVNET) where unsafe partials.count(vnet: vnet) > 0 {
+    unsafe partials.sweep(vnet: vnet) { key, partial in
+      guard key.clock == clock else { return .keep }
+      guard partial.isStale(at: now) else {
+        let age = now > partial.lastTime ? now &- partial.lastTime : 0
+        rest = min(rest ?? .max, PartialPDU.timeout &- age &+ 1)
+        return .keep
+      }
+      if partial.isAbandoned == 0 { timedOut &+= 1 }
+      return .remove
+    }
   }
   unsafe counters.timeouts.add(timedOut)
-}
-
-/// Whether a second has passed since the last sweep. A clock that was set back begins anew.
-private struct SweepCheck: TableVisitor {
-  let now: UInt64
-  var isDue = false
-
-  mutating func visit(_ last: inout LastSweep, isNew: Bool) -> TableVerdict {
-    isDue = !isNew && (now < last.time || now &- last.time > 1_000_000_000)
-    if isNew || isDue { last.time = now }
-    return .keep
-  }
+  // Not more often than four times in a timeout, however the cells come.
+  if let rest { unsafe timers.arm(clock, after: max(rest, PartialPDU.timeout / 4)) }
 }

@@ -13,17 +13,37 @@ struct Tables {
   /// Prefixes that have, or once had, several routes in the main table.
   var shared = Table<Prefix, SharedPrefix>()
 
+  /// A `RouteEntry`, for people.
+  private static var entry: StaticString {
+    """
+    = gateway:ip/gateway_family interface:u32 metric:u32 table:u32 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 \
+    origin:u8 scope:u8 type:u8
+    """
+  }
+
   init() {}
 
   init(opening _: Void) throws(Errno) {
-    links = try Table(opening: "route.links", maxEntries: 1 << 16)
-    addresses = try Table(opening: "route.addresses", maxEntries: 1 << 18)
-    neighbours = try Table(opening: "route.neighbours", maxEntries: 1 << 18)
+    links = try Table(
+      opening: "route.links", maxEntries: 1 << 16,
+      format: "index:u32 = name:s16 link:mac -:26 link_length:u32 flags:u32 mtu:u32 type:u32")
+    addresses = try Table(
+      opening: "route.addresses", maxEntries: 1 << 18,
+      format: "address:ip/family interface:u32 family:u8 prefix_length:u8 -:2 = peer:ip/family flags:u32 scope:u32")
+    neighbours = try Table(
+      opening: "route.neighbours", maxEntries: 1 << 18,
+      format: "address:ip/family interface:u32 family:u32 = link:mac -:26 link_length:u32 state:u16 flags:u16")
     // More than the Internet's tables have, with some alternatives.
-    routes = try Table(opening: "route.routes", maxEntries: 1 << 22)
-    inet = try Table(opening: "route.inet", kind: TABLE_LPM, maxEntries: 1 << 21)
-    inet6 = try Table(opening: "route.inet6", kind: TABLE_LPM, maxEntries: 1 << 20)
-    shared = try Table(opening: "route.shared", maxEntries: 1 << 18)
+    routes = try Table(
+      opening: "route.routes", maxEntries: 1 << 22,
+      format: """
+        destination:ip/family gateway:ip/family interface:u32 table:u32 metric:u32 prefix_length:u8 family:u8 tos:u8 \
+        type:u8 = -:28 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 origin:u8 scope:u8 -:1
+        """)
+    inet = try Table(opening: "route.inet", kind: TABLE_LPM, maxEntries: 1 << 21, format: Self.entry)
+    inet6 = try Table(opening: "route.inet6", kind: TABLE_LPM, maxEntries: 1 << 20, format: Self.entry)
+    shared = try Table(
+      opening: "route.shared", maxEntries: 1 << 18, format: "address:ip/family length:u32 family:u32 = visited:u32")
   }
 }
 

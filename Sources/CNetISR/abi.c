@@ -51,6 +51,8 @@ PIN(struct mbuf, m_pkthdr, 40);
 PIN(struct mbuf, m_ext, 104);
 PIN(struct mbuf, m_dat, 128);
 
+PIN_SIZE(struct if_nexthop, sizeof(((struct pkthdr *)0)->ph_loc));
+PIN(struct if_nexthop, nh_family, 16);
 PIN_SIZE(struct ifnet_addr, 20);
 PIN_SIZE(struct ifnet, 440);
 PIN(struct ifnet, if_index, 0);
@@ -67,8 +69,13 @@ PIN(struct ifnet, if_xname, 360);
 PIN(struct ifnet, if_peer, 392);
 PIN(struct ifnet, if_softc, 432);
 
+PIN_SIZE(struct callout, 16);
+PIN(struct callout, c_clock, 8);
+PIN(struct callout, c_flags, 12);
+
 PIN_SIZE(struct table_held, 16);
 PIN_SIZE(struct table_spec, 40);
 PIN(struct table_spec, ts_flags, 24);
+PIN(struct table_spec, ts_format, 32);
 
 PIN_SIZE(struct atm_frame, 8);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 _Thread_local void *netisr_host_self;
@@ -34,10 +35,14 @@ netisr_host_membarrier(void)
 	return (error);
 }
 
-void
-netisr_host_futex_wait(const uint32_t *word, uint32_t value)
+int
+netisr_host_futex_wait(const uint32_t *word, uint32_t value, uint64_t ns)
 {
-	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	struct timespec time = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+	struct timespec *timeout = ns == UINT64_MAX ? NULL : &time;
+	long result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout, NULL, 0);
+
+	return (result != 0 && errno == ETIMEDOUT);
 }
 
 void

@@ -17,12 +17,12 @@ public protocol Lesson {
 /// A table of what packets taught: neighbours, memberships.
 ///
 /// An entry that no packet confirmed for `lifetime` is dead, by the clock of the packets: it reads as if it were not
-/// there. The dead are swept away when something new is learned, at most once a minute of each clock; what is
+/// there, and is swept away within a second of that clock, whether or not packets come (`ClockTimers`); what is
 /// learned by one clock never dies by another. When the table is full, the entry that was made first makes room: who
 /// floods the table with inventions can push knowledge out of it, but can't stop it from learning.
 public struct AgingTable<Key: BitwiseCopyable, Value: Aging>: Sendable {
   @usableFromInline var table = Table<Key, Value>()
-  @usableFromInline var sweeps = Table<UInt32, UInt64>()
+  @usableFromInline var timers = ClockTimers()
   @usableFromInline let lifetime: UInt64
   @usableFromInline let empty: Value
   @usableFromInline var timeouts = Counter()
@@ -35,15 +35,20 @@ public struct AgingTable<Key: BitwiseCopyable, Value: Aging>: Sendable {
     self.empty = empty
   }
 
-  /// Opens the table `name` of this plugin, and `sweeps`, where the time of each clock's last sweep is kept. [control]
+  /// Opens the table `name` of this plugin, and `timers`, where its timers are. [control]
   ///
-  /// `timeouts` counts entries that died, `evictions` those that made room.
+  /// - Parameters:
+  ///   - format: how people are shown its entries: see `Table`.
+  ///   - timeouts: counts entries that died.
+  ///   - evictions: counts those that made room.
+  ///   - age: called when something may have died; it hands its argument to `age(_:)` of this table.
   @inlinable
   public mutating func open(
-    _ name: StaticString, sweeps sweepsName: StaticString, maxEntries: UInt32, timeouts: Counter, evictions: Counter
+    _ name: StaticString, timers timersName: StaticString, maxEntries: UInt32, format: StaticString? = nil,
+    timeouts: Counter, evictions: Counter, age: Callout.Function
   ) throws(Errno) {
-    table = try Table(opening: name, maxEntries: maxEntries)
-    sweeps = try Table(opening: sweepsName, maxEntries: 1024)
+    table = try Table(opening: name, maxEntries: maxEntries, format: format)
+    timers = try ClockTimers(opening: timersName, age)
     self.timeouts = timeouts
     self.evictions = evictions
   }
@@ -70,7 +75,7 @@ public struct AgingTable<Key: BitwiseCopyable, Value: Aging>: Sendable {
     }
     lesson = visitor.lesson
     if visitor.isRevived { timeouts.add() }
-    if visitor.isMade { sweepIfDue(at: now, vnet: vnet) }
+    if visitor.isMade { timers.arm(now.clock, after: lifetime &+ 1) }
     return true
   }
 
@@ -80,15 +85,32 @@ public struct AgingTable<Key: BitwiseCopyable, Value: Aging>: Sendable {
     table.remove(key, vnet: vnet)
   }
 
-  @inlinable
-  func sweepIfDue(at now: Moment, vnet: UInt32) {
-    var schedule = SweepSchedule(now: now.time)
-    // More clocks than places: the one that came first loses its place, and this one gets it the next time.
-    if !sweeps.update(now.clock, vnet: vnet, with: &schedule) { _ = sweeps.evictOldest(vnet: vnet) }
-    guard schedule.isDue else { return }
-    var sweep = Sweep<Value>(now: now, lifetime: lifetime)
-    timeouts.add(UInt64(table.sweep(vnet: vnet, with: &sweep)))
+  /// Visits every entry of the vnet, each with exclusive access, alive or dead. Returns how many were removed.
+  @inlinable @discardableResult
+  public func sweep(vnet: UInt32, _ body: (_ key: Key, _ value: inout Value) -> TableVerdict) -> UInt32 {
+    table.sweep(vnet: vnet, body)
   }
+
+  /// Entries of the vnet, alive or dead.
+  @inlinable
+  public func count(vnet: UInt32) -> Int { table.count(vnet: vnet) }
+
+  /// Removes the dead of a clock, which the argument names, and arms its timer anew for those that are left. [handler]
+  public func age(_ clock: UInt) {
+    let now = Moment.now(of: UInt32(truncatingIfNeeded: clock))
+    var sweep = Sweep<Value>(now: now, lifetime: lifetime)
+    for vnet in 0..<UInt32(NETISR_MAXVNET) where table.count(vnet: vnet) > 0 {
+      timeouts.add(UInt64(table.sweep(vnet: vnet, with: &sweep)))
+    }
+    if let rest = sweep.rest { timers.arm(now.clock, after: Swift.max(rest, AgingInterval.shortest)) }
+  }
+}
+
+/// How often a table is searched for the dead.
+@usableFromInline
+enum AgingInterval {
+  /// In nanoseconds, of each clock.
+  @usableFromInline static var shortest: UInt64 { 1_000_000_000 }
 }
 
 extension Aging {
@@ -139,6 +161,8 @@ struct Confirmation<L: Lesson>: TableVisitor {
 struct Sweep<Value: Aging>: TableVisitor {
   @usableFromInline let now: Moment
   @usableFromInline let lifetime: UInt64
+  /// Nanoseconds until the next one dies; nil when none of this clock is left.
+  @usableFromInline var rest: UInt64?
 
   @inlinable
   init(now: Moment, lifetime: UInt64) {
@@ -148,27 +172,10 @@ struct Sweep<Value: Aging>: TableVisitor {
 
   @inlinable
   mutating func visit(_ value: inout Value, isNew: Bool) -> TableVerdict {
-    value.clock == now.clock && !value.isAlive(at: now, lifetime) ? .remove : .keep
-  }
-}
-
-/// Whether a minute has gone by since a clock's last sweep, in either direction: a capture may start over.
-@usableFromInline
-struct SweepSchedule: TableVisitor {
-  @usableFromInline static var interval: UInt64 { 60_000_000_000 }
-  @usableFromInline let now: UInt64
-  @usableFromInline var isDue = false
-
-  @inlinable
-  init(now: UInt64) {
-    self.now = now
-  }
-
-  @inlinable
-  mutating func visit(_ last: inout UInt64, isNew: Bool) -> TableVerdict {
-    let distance = now > last ? now &- last : last &- now
-    isDue = !isNew && distance >= Self.interval
-    if isNew || isDue { last = now }
+    guard let age = now.elapsed(since: Moment(clock: value.clock, time: value.seen)) else { return .keep }
+    guard age <= lifetime else { return .remove }
+    let rest = lifetime &- age &+ 1
+    self.rest = Swift.min(self.rest ?? rest, rest)
     return .keep
   }
 }

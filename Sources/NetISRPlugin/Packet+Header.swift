@@ -120,6 +120,10 @@ public struct Interface {
   @inlinable
   public var vnet: UInt32 { unsafe ifp.pointee.if_vnet }
 
+  /// Which clock its packets' times are of: 0 the host's, others one capture's each.
+  @inlinable
+  public var clock: UInt32 { unsafe ifp.pointee.if_clock }
+
   /// `IFT_ETHER`, `IFT_ATM`, ...
   @inlinable
   public var type: UInt32 { unsafe ifp.pointee.if_type }
@@ -127,6 +131,10 @@ public struct Interface {
   /// Only listens: every destination counts as local, nothing is answered or forwarded.
   @inlinable
   public var isMonitor: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_MONITOR) != 0 }
+
+  /// Packets can come and go.
+  @inlinable
+  public var isUp: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_UP) != 0 }
 
   /// The other end of a pair.
   @inlinable

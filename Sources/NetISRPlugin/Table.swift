@@ -13,13 +13,16 @@ public struct Table<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendable {
     unsafe handle = nil
   }
 
-  /// Opens a hash table of this plugin, making it when it is not there. [control]
+  /// Opens a hash table of this plugin, making it when it is not there; `format` says how people are shown its entries
+  /// (`ts_format` in table.h). [control]
   @inlinable
   public init(
-    opening name: StaticString, kind: Int32 = TABLE_HASH, maxEntries: UInt32, flags: UInt32 = 0
+    opening name: StaticString, kind: Int32 = TABLE_HASH, maxEntries: UInt32, flags: UInt32 = 0,
+    format: StaticString? = nil
   ) throws(Errno) {
     unsafe handle = nil
     var spec = unsafe Self.spec(name, kind: kind, maxEntries: maxEntries, flags: flags)
+    if let format { unsafe spec.ts_format = UnsafeRawPointer(format.utf8Start).assumingMemoryBound(to: CChar.self) }
     let error = unsafe table_open(&spec, &handle)
     if error != 0 { throw Errno(error) }
   }
@@ -82,6 +85,15 @@ public struct Table<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendable {
   public func remove(_ key: Key, vnet: UInt32) -> Bool {
     guard let handle = unsafe handle else { return false }
     return unsafe withUnsafePointer(to: key) { key in unsafe table_remove(handle, vnet, key, nil) } == 0
+  }
+
+  /// Removes a key and gives out its value; nil when it was not there. `initial` only says the type.
+  @inlinable
+  public func take(_ key: Key, vnet: UInt32, initial: Value) -> Value? {
+    guard let handle = unsafe handle else { return nil }
+    var value = initial
+    let error = unsafe withUnsafePointer(to: key) { key in unsafe table_remove(handle, vnet, key, &value) }
+    return error == 0 ? value : nil
   }
 
   /// What becomes of an entry after a visit.

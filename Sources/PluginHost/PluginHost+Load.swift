@@ -57,6 +57,7 @@ extension PluginHost {
           discard(new)
           throw PluginError(path, [error.description])
         }
+        engine.closeCallouts(of: old.image.addresses)
         enter(new)
         logger.info("\(name): generation \(new.number) took over from \(old.number), from \(path)")
         retire(old)
@@ -97,6 +98,7 @@ extension PluginHost {
     }
     func fail(_ reason: String) -> PluginError {
       engine.abortRegistration(identity)
+      engine.closeCallouts(of: image.addresses)
       keepUnlessUnmapped(image, report)
       return PluginError(path, [reason])
     }
@@ -137,6 +139,7 @@ extension PluginHost {
 
   /// Enters a generation whose handler the engine has taken into service.
   private func enter(_ generation: Generation) {
+    engine.nameCallouts(of: generation.image.addresses, proto: generation.proto)
     let handover = engine.commitRegistration(generation.identity)
     for table in handover.emptied {
       logger.notice(
@@ -157,6 +160,7 @@ extension PluginHost {
   /// Undoes `build`.
   private func discard(_ generation: Generation) {
     engine.abortRegistration(generation.identity)
+    engine.closeCallouts(of: generation.image.addresses)
     do throws(Fault) {
       try generation.callUnregister(on: engine)
       keepUnlessUnmapped(generation.image, generation.report)
@@ -167,7 +171,7 @@ extension PluginHost {
 
   /// Unmaps an image that never served, if that is allowed.
   private func keepUnlessUnmapped(_ image: PluginImage, _ report: InspectionReport) {
-    if report.unload == .unmaps && image.close() { return }
+    if report.unload == .unmaps && image.close() { return engine.openCallouts(of: image.addresses) }
     logger.warning(
       "\(image.name): not loaded, but its image stays mapped: \(report.residentReasons.joined(separator: "; "))")
   }

@@ -17,6 +17,7 @@ extension PluginHost {
         set(old, .serving)
         throw PluginError(name, [error.description])
       }
+      engine.closeCallouts(of: old.image.addresses)
       state.withLock { serving[name] = nil }
       retire(old)
       logger.info("\(name): generation \(old.number) is out of service")
@@ -52,6 +53,7 @@ extension PluginHost {
     var reasons = generation.report.unload == .unmaps ? [] : generation.report.residentReasons
     if reasons.isEmpty {
       if generation.image.close() {
+        engine.openCallouts(of: generation.image.addresses)
         state.withLock {
           generation.state = .unmapped
           retired.removeAll { $0 === generation }

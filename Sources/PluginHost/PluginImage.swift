@@ -14,7 +14,6 @@ final class PluginImage: @unchecked Sendable {
   let name: String
   /// The GNU build-id of what is mapped, in hexadecimal.
   let buildID: String?
-
   // Open from init until `close` returns true, and then never used.
   private let handle: UnsafeMutableRawPointer
 

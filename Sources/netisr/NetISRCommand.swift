@@ -38,7 +38,8 @@ struct NetISRCommand: ParsableCommand {
         ]),
       CommandGroup(name: "Interfaces", subcommands: [InterfaceCommand.self]),
       CommandGroup(
-        name: "State", subcommands: [StatCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
+        name: "State",
+        subcommands: [StatCommand.self, TableCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])
 }

@@ -18,7 +18,7 @@ struct Spec {
     name.withCString { name in
       var spec = table_spec(
         ts_name: name, ts_kind: kind, ts_keysize: keySize, ts_valuesize: valueSize, ts_maxentries: max, ts_flags: flags,
-        ts_spare: (spare, 0, 0))
+        ts_spare: spare, ts_format: nil)
       return body(&spec)
     }
   }

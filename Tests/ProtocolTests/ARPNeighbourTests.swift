@@ -150,7 +150,7 @@ import TestSupport
     #expect(harness.counter("arp.timeouts") == 1)
   }
 
-  @Test func theDeadAreSweptWhenSomethingIsLearned() throws {
+  @Test func theDeadGoAlsoWhenNobodySpeaks() throws {
     let harness = try Harness(plugins: ["arp"])
     let other = try #require(
       harness.engine.interfaces.make(name: "other", type: IFT_ETHER, flags: UInt32(IFNET_MONITOR), ownClock: true))
@@ -163,12 +163,28 @@ import TestSupport
     harness.input(NETISR_ARP, ARP.packet(from: [10, 0, 0, 99]), time: 20 * Self.minute + 5 * ARP.second)
     #expect(harness.counter("arp.timeouts") == 4)
     #expect(harness.tableCount(Self.table) == 7)
-    // Within the minute nobody sweeps again.
-    harness.input(NETISR_ARP, ARP.packet(from: [10, 0, 0, 98]), time: 20 * Self.minute + 60 * ARP.second)
-    #expect(harness.counter("arp.timeouts") == 4)
-    harness.input(NETISR_ARP, ARP.packet(from: [10, 0, 0, 97]), time: 21 * Self.minute + 5 * ARP.second)
+    // No packet comes: time alone is enough.
+    harness.advance(to: 20 * Self.minute + 6 * ARP.second)
+    #expect(harness.counter("arp.timeouts") == 5)
+    harness.advance(to: 20 * Self.minute + 60 * ARP.second)
     #expect(harness.counter("arp.timeouts") == 9)
-    #expect(harness.tableCount(Self.table) == 4)
+    #expect(harness.tableCount(Self.table) == 2)
+    harness.advance(to: 60 * Self.minute)
+    #expect(harness.counter("arp.timeouts") == 10)
+    #expect(harness.tableCount(Self.table) == 1, "the other clock's")
+  }
+
+  @Test func theHostsClockAges() throws {
+    let harness = try Harness(plugins: ["arp"])
+    let own = try Self.station(harness)
+    harness.input(NETISR_ARP, ARP.packet(), time: Harness.beginning, interface: own)
+    #expect(harness.tableCount(Self.table) == 1)
+    harness.pass(20 * Self.minute)
+    #expect(harness.tableCount(Self.table) == 1)
+    // A new generation goes on where the old one stopped.
+    try harness.reload("arp")
+    harness.pass(2 * ARP.second)
+    #expect(harness.tableCount(Self.table) == 0 && harness.counter("arp.timeouts") == 1)
   }
 
   @Test func timeMayRunBackwards() throws {

@@ -293,6 +293,8 @@ import Testing
     harness.input(NETISR_IPV6, IP6.listener(131, Self.zero + IP6.allReports), time: 300_000_000_000)
     #expect(memberships(harness).map(\.group) == [IP6.allReports])
     #expect(harness.counter("icmp6.mld_timeout") == 2)
+    harness.advance(to: 600_000_000_000)
+    #expect(memberships(harness).isEmpty && harness.counter("icmp6.mld_timeout") == 3)
     #expect(harness.counter("icmp6.mld_bad") == 0)
   }
 

@@ -120,7 +120,7 @@ import TestSupport
     #expect(harness.counter("igmp.timeouts") == 1 && harness.counter("igmp.joined") == 2)
   }
 
-  @Test func theDeadAreSweptWhenAGroupIsJoined() throws {
+  @Test func theDeadGoAlsoWhenNobodySpeaks() throws {
     let harness = try Harness(plugins: ["igmp"])
     for last in 1...9 as ClosedRange<UInt8> {
       Self.input(harness, IGMP.message(0x16, group: [239, 0, 0, last]), at: UInt64(last))
@@ -128,6 +128,10 @@ import TestSupport
     Self.input(harness, IGMP.message(0x16), at: 265)
     #expect(harness.counter("igmp.timeouts") == 4)
     #expect(harness.tableCount(Self.table) == 6)
+    harness.advance(to: 400 * IGMP.second)
+    #expect(harness.counter("igmp.timeouts") == 9 && harness.tableCount(Self.table) == 1)
+    harness.advance(to: 526 * IGMP.second)
+    #expect(harness.counter("igmp.timeouts") == 10 && harness.tableCount(Self.table) == 0)
   }
 
   @Test func theOldestMakesRoom() throws {

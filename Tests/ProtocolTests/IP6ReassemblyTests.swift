@@ -267,6 +267,17 @@ import Testing
     #expect(harness.mbufsInFlight == 0)
   }
 
+  @Test func aMinuteIsOverAlsoWhenNothingComes() throws {
+    let harness = try harness()
+    send(harness, [Datagram(400).fragment(0, 64)], time: 10 * Self.second)
+    send(harness, [Datagram(400, id: 8).fragment(0, 64)], time: 40 * Self.second)
+    harness.advance(to: 71 * Self.second)
+    #expect(waiting(harness) == 1 && harness.counter("ip6.fragtimeout") == 1)
+    harness.advance(to: 102 * Self.second)
+    #expect(waiting(harness) == 0 && harness.counter("ip6.fragtimeout") == 2)
+    #expect(harness.mbufsInFlight == 0)
+  }
+
   /// Another capture's time says nothing of this one's datagrams, nor do its fragments belong to them.
   @Test func clocksAreKeptApart() throws {
     let harness = try harness()

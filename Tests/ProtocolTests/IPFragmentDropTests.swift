@@ -121,6 +121,22 @@ import Testing
     #expect(harness.mbufsInFlight == 2)
   }
 
+  @Test func theDeadGoAlsoWhenNothingComes() throws {
+    let harness = try Harness.ip()
+    let fragments = Fragments.datagram(24).fragments(of: 8)
+    harness.input(NETISR_IP, fragments[0], time: 10 * Fragments.second)
+    harness.advance(to: 25 * Fragments.second)
+    harness.input(NETISR_IP, Self.fragment(8, 8, more: true, id: 999), time: 25 * Fragments.second)
+    harness.advance(to: 40 * Fragments.second)
+    #expect(harness.counter("ip.fragtimeout") == 0)
+    harness.advance(to: 40 * Fragments.second + 1)
+    #expect(harness.counter("ip.fragtimeout") == 1)
+    // By a new generation, too.
+    try harness.reload("ip")
+    harness.advance(to: 57 * Fragments.second)
+    #expect(harness.counter("ip.fragtimeout") == 2 && harness.mbufsInFlight == 0)
+  }
+
   /// A capture is not always in order, and may begin again.
   @Test func timeMayGoBack() throws {
     let harness = try Harness.ip()

@@ -33,7 +33,10 @@ public final class Harness {
 
   /// Loads `lib<name>.so` for each name. Direct dispatch, one CPU, unless told otherwise.
   public init(plugins: [String], cpus: Int = 1, dispatch: Dispatch = .direct, mbufLimit: Int = 64 << 20) throws {
-    engine = Engine(Engine.Configuration(cpuCount: cpus, dispatch: dispatch, mbufLimit: mbufLimit))
+    var configuration = Engine.Configuration(cpuCount: cpus, dispatch: dispatch, mbufLimit: mbufLimit)
+    configuration.hasManualTime = true
+    engine = Engine(configuration)
+    engine.advanceClock(0, to: Self.beginning)
     var logger = Logger(label: "test") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .critical
     host = PluginHost(engine: engine, logger: logger)
@@ -51,7 +54,31 @@ public final class Harness {
     }
   }
 
-  /// Hands a packet to a protocol, by its dispatch policy; returns netisr_dispatch_src's result.
+  /// What the host's clock shows at first: nanoseconds since the epoch.
+  public static let beginning: UInt64 = 1_000_000_000_000_000_000
+
+  /// Lets time pass on the host's clock, in nanoseconds, and calls the callouts that are due, each at its time if time
+  /// passes in `step`s.
+  public func pass(_ duration: UInt64, step: UInt64 = .max) {
+    var left = duration
+    repeat {
+      let part = min(left, step)
+      left -= part
+      engine.withAttachedThread { engine.advanceClock(0, to: netisr_time() + part) }
+      engine.runCallouts()
+    } while left > 0
+  }
+
+  /// Lets a capture's clock show a time, that of `interface` unless told otherwise, and calls the callouts that are due.
+  public func advance(to time: UInt64, interface: UnsafeMutablePointer<ifnet>? = nil) {
+    let clock = (interface ?? self.interface).pointee.if_clock
+    guard clock != 0 else { return }
+    engine.advanceClock(clock, to: time)
+    engine.runCallouts()
+  }
+
+  /// Hands a packet to a protocol, by its dispatch policy, when its interface's clock shows `time`; returns
+  /// netisr_dispatch_src's result.
   ///
   /// - Parameters:
   ///   - split: lengths of the chain's first mbufs; the rest follows in one more. Empty: one mbuf, or as few as it takes.
@@ -61,7 +88,8 @@ public final class Harness {
     _ proto: Int32, _ bytes: [UInt8], time: UInt64 = 1_000_000_000, split: [Int] = [],
     interface: UnsafeMutablePointer<ifnet>? = nil, wireLength: Int? = nil, source: UInt = 0
   ) -> Int32 {
-    engine.withAttachedThread {
+    advance(to: time, interface: interface)
+    return engine.withAttachedThread {
       guard let m = Self.makeChain(bytes, split: split) else { return ENOBUFS }
       m.pointee.m_pkthdr.rcvif = interface ?? self.interface
       m.pointee.m_pkthdr.rcv_tstmp = time

@@ -2,6 +2,7 @@
 #ifndef _CNETISR_H_
 #define _CNETISR_H_
 
+#include "callout.h"
 #include "counter.h"
 #include "ifnet.h"
 #include "mbuf.h"

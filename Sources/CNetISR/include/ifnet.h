@@ -36,6 +36,9 @@ struct mbuf;
 #define IFNET_MONITOR 0x0002u /* only listens: every destination counts as local, */
                             /* nothing is answered or forwarded (captures) */
 
+#define IFNET_NODAD 0x0010u /* addresses are used without looking for others that */
+                          /* use them (RFC 5227, section 2.1) */
+
 struct ifnet_addr {
 	uint8_t ia_family; /* 4 or 6 */
 	uint8_t ia_prefixlen;
@@ -66,12 +69,45 @@ struct ifnet {
 struct ifnet *ifnet_byindex(uint32_t index);
 /* The highest index ever given.  [any thread] */
 uint32_t ifnet_maxindex(void);
+typedef void ifnet_watch_t(void *arg);
+/*
+ * Has fn(arg) called, as a callout of the host's clock on the first
+ * workstream, soon after the plugin has begun to serve, and after each change
+ * of the interfaces or their addresses; several changes may be one call.  Only
+ * from netisr_plugin_register(); ends with the image that fn is in.  [control]
+ * EINVAL: elsewhere, or fn is NULL.
+ */
+int ifnet_watch(ifnet_watch_t *fn, void *arg);
 
 /*
  * Gives a packet to the interface for output.  [any thread] Consumes m.
  * ENOBUFS: its send queue is full; ENXIO: it can't send (captures); ENETDOWN.
  */
 int if_transmit(struct ifnet *ifp, struct mbuf *m);
+/*
+ * Where a packet with M_NEXTHOP goes: in its m_pkthdr.ph_loc.  Its rcvif is the
+ * interface that is to send it.
+ */
+struct if_nexthop {
+	uint8_t nh_addr[16]; /* as ia_addr */
+	uint32_t nh_family;
+	uint32_t nh_spare; /* 0 */
+};
+
+/*
+ * Gives a network-layer packet to the interface for a station on its link, or
+ * a group, of which the network-layer address is known (family 4: 4 bytes at
+ * addr).  [any thread] Consumes m.
+ *
+ * Who serves the family's address resolution (family 4: NETISR_ARP) gets it,
+ * with M_NEXTHOP, puts the link header in front and calls if_transmit(); while
+ * it asks for the link-level address, the packet waits.  So a sender needs to
+ * know nobody who resolves, and who resolves is swapped without loss.
+ *
+ * EAFNOSUPPORT: nobody can resolve that family; ENXIO: the interface can't
+ * send; ENETDOWN; else as netisr_dispatch().
+ */
+int if_output(struct ifnet *ifp, struct mbuf *m, unsigned int family, const void *addr);
 /*
  * Tries again to send what waits in the send queue of an interface whose
  * output was held up.  [handler] Returns how many packets it moved.

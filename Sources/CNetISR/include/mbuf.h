@@ -35,6 +35,7 @@ struct mbuf;
 #define M_MCAST 0x00000020u  /* received as link-level multicast */
 #define M_PROMISC 0x00000040u /* received though for another station */
 #define M_VLANTAG 0x00000080u /* m_pkthdr.ether_vtag is valid */
+#define M_NEXTHOP 0x00000100u /* going out: struct if_nexthop is in ph_loc */
 #define M_PROTO1 0x00001000u /* private to the protocol that holds the packet */
 #define M_PROTO2 0x00002000u
 #define M_PROTO3 0x00004000u

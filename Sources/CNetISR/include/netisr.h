@@ -32,7 +32,7 @@ struct mbuf;
 
 /* Version of the whole contract: another major is refused, a newer minor too. */
 #define NETISR_ABI_MAJOR 1
-#define NETISR_ABI_MINOR 0
+#define NETISR_ABI_MINOR 1
 
 /* Protocol numbers.  11 to 15 are free for anybody's own protocols. */
 #define NETISR_IP 1
@@ -137,6 +137,9 @@ int netisr_clearqdrops(const struct netisr_handler *nhp);
 unsigned int netisr_default_flow2cpu(unsigned int flowid);
 unsigned int netisr_get_cpucount(void);
 unsigned int netisr_get_cpuid(unsigned int cpunumber);
+
+/* Vnets are numbered from 0 to NETISR_MAXVNET - 1. */
+#define NETISR_MAXVNET 256
 
 /*
  * Per virtual stack: enable, or disable and purge what is queued for it.

@@ -53,7 +53,19 @@ struct table_spec {
 	uint32_t ts_valuesize;  /* bytes, 1 to TABLE_MAXVALUE */
 	uint32_t ts_maxentries; /* per vnet, 1 to TABLE_MAXENTRIES */
 	uint32_t ts_flags;
-	uint32_t ts_spare[3];
+	uint32_t ts_spare; /* 0 */
+	/*
+	 * How people are shown an entry, or NULL: the key's fields in order,
+	 * "=", and the value's, each "name:type" ("-": not shown), such as
+	 * "address:ipv4 port:n16 -:2 = hits:u64 seen:time".  Types: ipv4, ipv6,
+	 * mac, as in packets; u8, u16, u32, u64 in host order; n16, n32, n64 in
+	 * network order; time, a u64 of nanoseconds since the epoch; ip/FIELD,
+	 * 16 bytes that are ipv6, or ipv4 and zeros where the field of that name
+	 * is 4; s and a number, so many bytes of text; a number, so many bytes in
+	 * hexadecimal.  They cover key and value to the byte; a prefix needs no
+	 * fields: "= gateway:ipv4".  Copied.
+	 */
+	const char *ts_format;
 };
 
 /*

@@ -73,9 +73,10 @@ netisr_host_clock(void)
 
 /*
  * Sleeps as long as *word is value, until netisr_host_futex_wake() or, now and
- * then, for no reason (futex(2), private).
+ * then, for no reason (futex(2), private); at most ns nanoseconds by
+ * CLOCK_MONOTONIC, UINT64_MAX is for ever.  Returns whether these are over.
  */
-void netisr_host_futex_wait(const uint32_t *word, uint32_t value);
+int netisr_host_futex_wait(const uint32_t *word, uint32_t value, uint64_t ns);
 /* Wakes one thread that sleeps on word. */
 void netisr_host_futex_wake(const uint32_t *word);
 

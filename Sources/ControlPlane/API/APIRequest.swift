@@ -3,10 +3,25 @@ struct APIRequest: Sendable {
   var method: String
   /// Without host and query: "/v1/plugins/ip".
   var path: String
+  /// What follows the question mark: "vnet=1&limit=10"; names and values are taken as they are written.
+  var query: [String: String]
   var body: [UInt8]
 
   /// Whether it changes nothing.
   var isRead: Bool { method == "GET" || method == "HEAD" }
+
+  /// A request for a target such as "/v1/tables/arp.neighbours?vnet=1".
+  init(method: String, target: String, body: [UInt8]) {
+    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    self.method = method
+    self.body = body
+    path = parts.first.map(String.init) ?? ""
+    query = [:]
+    for pair in parts.dropFirst().first?.split(separator: "&") ?? [] {
+      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      query[String(sides[0])] = sides.count == 2 ? String(sides[1]) : ""
+    }
+  }
 }
 
 /// An answer: a status code and a JSON object.

@@ -12,6 +12,8 @@
 //     GET    /v1/stat                    statistics
 //     GET    /v1/faults                  faults of plugins
 //     GET    /v1/faults/NUMBER           one of them
+//     GET    /v1/tables                  all tables
+//     GET    /v1/tables/NAME?vnet=&limit=   its entries in a vnet (0), at most so many (10000)
 //     GET    /v1/settings                all settings
 //     GET    /v1/settings/NAME           one setting
 //     PUT    /v1/settings/NAME           {"value": ".."}: change it
@@ -36,6 +38,8 @@ struct Router: Sendable {
       case (3, "faults"): try one(request, parts[2], ["GET": fault])
       case (2, "interfaces"): try one(request, ["GET": interfaces, "POST": addInterface])
       case (3, "interfaces"): try one(request, parts[2], ["GET": interface, "DELETE": removeInterface])
+      case (2, "tables"): try one(request, ["GET": tables])
+      case (3, "tables"): try one(request, parts[2], ["GET": table])
       case (2, "settings"): try one(request, ["GET": settings])
       case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
       default: unknown(request)
@@ -124,6 +128,16 @@ struct Router: Sendable {
     APIResponse(200, try host.removeInterface(name))
   }
 
+  private func tables(_ request: APIRequest) throws(ControlError) -> APIResponse {
+    APIResponse(200, host.tables())
+  }
+
+  private func table(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
+    let vnet = try number("vnet", of: request, default: 0, in: 0...Int(UInt32.max))
+    let limit = try number("limit", of: request, default: 10_000, in: 0...Int.max)
+    return APIResponse(200, try host.table(named: name, vnet: UInt32(vnet), limit: limit))
+  }
+
   private func settings(_ request: APIRequest) throws(ControlError) -> APIResponse {
     APIResponse(200, host.settings())
   }
@@ -135,6 +149,16 @@ struct Router: Sendable {
   private func set(_ request: APIRequest, _ name: String) throws(ControlError) -> APIResponse {
     let value = try decode(SettingRequest.self, request, example: #"{"value": "deferred"}"#).value
     return APIResponse(200, try host.set(name, to: value))
+  }
+
+  private func number(
+    _ name: String, of request: APIRequest, default: Int, in range: ClosedRange<Int>
+  ) throws(ControlError) -> Int {
+    guard let text = request.query[name] else { return `default` }
+    guard let number = Int(text), range.contains(number) else {
+      throw ControlError(.badRequest, "\(name): expected a number, found '\(text)'")
+    }
+    return number
   }
 
   // MARK: Errors
@@ -152,7 +176,7 @@ struct Router: Sendable {
     APIResponse(
       ControlError(
         .notFound,
-        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults or /v1/settings, or what is below them"
+        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults, /v1/tables, /v1/settings, or what is below"
       ))
   }
 

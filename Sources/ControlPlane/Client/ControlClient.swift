@@ -59,6 +59,14 @@ public struct ControlClient: Sendable {
   /// One of them.
   public func fault(_ number: Int) throws(ControlError) -> FaultSummary { try get("faults/\(number)") }
 
+  /// All tables.
+  public func tables() throws(ControlError) -> TableList { try get("tables") }
+
+  /// A table's entries in a vnet, at most `limit`.
+  public func table(_ name: String, vnet: UInt32, limit: Int) throws(ControlError) -> TableContent {
+    try get("tables/\(Self.escape(name))?vnet=\(vnet)&limit=\(limit)")
+  }
+
   /// All settings.
   public func settings() throws(ControlError) -> SettingList { try get("settings") }
 

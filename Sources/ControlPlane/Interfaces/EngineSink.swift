@@ -1,4 +1,5 @@
 import CNetISR
+import NetISR
 import PacketIO
 
 /// Hands a capture's packets to the engine of the calling thread.
@@ -34,6 +35,9 @@ final class EngineSink: FrameSink {
           index = 0
           settle()
           origin = time
+          // What time ran out for comes before the packets of the new time.
+          unsafe tellTime(of: rest[0]!)
+          settle()
         }
         index += 1
       }
@@ -41,10 +45,17 @@ final class EngineSink: FrameSink {
     unsafe send(proto, source, rest)
   }
 
+  /// Moves the clock of a packet's interface, which is the capture's.
+  private func tellTime(of m: UnsafeMutablePointer<mbuf>) {
+    guard let clock = unsafe m.pointee.m_pkthdr.rcvif?.pointee.if_clock, clock != 0 else { return }
+    unsafe Engine.current?.engine.advanceClock(clock, to: m.pointee.m_pkthdr.rcv_tstmp)
+  }
+
   private func send(
     _ proto: UInt32, _ source: UInt, _ packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>
   ) {
     guard !packets.isEmpty else { return }
+    unsafe tellTime(of: packets[0]!)
     // Consumed on every path; a drop is counted by the pair, or by the engine.
     if let pair, proto == UInt32(NETISR_ETHER) {
       for index in packets.indices { unsafe _ = if_transmit(pair.ends.a, packets[index]) }

@@ -142,6 +142,7 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       state = device.link.isRunning ? .up : .down
       reason = ""
     }
+    engine.noteInterfaceChange()
     logger.info(
       "\(name): \(live.kind.rawValue) device \(device.link.index) is \(device.link.isRunning ? "up" : "down")")
   }
@@ -154,6 +155,7 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
     }
     guard let session else { return }
     lock.withLock { unsafe DeviceLink.setUp(false, interface) }
+    engine.noteInterfaceChange()
     session.stop()
     transmitter.detach()
     lock.withLock {
@@ -232,6 +234,7 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
       defer { state = now }
       return state
     }
+    engine.noteInterfaceChange()
     if now != before { logger.info("\(name): the link is \(now.rawValue)") }
   }
 }

@@ -25,6 +25,7 @@ final class PairedInterface: HostedInterface, @unchecked Sendable {
     unsafe PacketIO.InterfaceAddress.write(pairSpec.addresses.b, to: pair.ends.b)
     unsafe Self.setAddress(of: pair.ends.a)
     unsafe Self.setAddress(of: pair.ends.b)
+    engine.noteInterfaceChange()
   }
 
   var summaries: [InterfaceSummary] {
@@ -37,6 +38,7 @@ final class PairedInterface: HostedInterface, @unchecked Sendable {
   func stop() {
     unsafe Self.withdraw(pair.ends.a, from: engine)
     unsafe Self.withdraw(pair.ends.b, from: engine)
+    engine.noteInterfaceChange()
   }
 
   private static func withdraw(_ end: UnsafeMutablePointer<ifnet>, from engine: Engine) {

@@ -40,8 +40,7 @@ final class HTTPRequestHandler: ChannelInboundHandler {
   }
 
   private func run(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
-    let path = head.uri.prefix { $0 != "?" }
-    let request = APIRequest(method: head.method.rawValue, path: String(path), body: body)
+    let request = APIRequest(method: head.method.rawValue, target: head.uri, body: body)
     body = []
     answer(request, context.eventLoop).assumeIsolated().whenComplete { result in
       switch result {

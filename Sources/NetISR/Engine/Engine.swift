@@ -13,6 +13,9 @@ public final class Engine: @unchecked Sendable {
   /// thread of a plugin can exist.
   nonisolated(unsafe) public static var `default`: Engine?
 
+  /// Vnets are numbered from 0 to this, exclusively.
+  public static let vnetLimit = UInt32(Vnets.limit)
+
   /// What is fixed when an engine is made.
   public struct Configuration: Sendable {
     /// CPUs that senders may be on; at least 1.
@@ -36,6 +39,9 @@ public final class Engine: @unchecked Sendable {
     /// Whether a change of dispatch policy keeps the order that the protocols' policies declare. The original does not: it
     /// has "short periods of misordered processing", and executions recorded from it show them.
     public var ordersPolicyChanges = true
+
+    /// Whether the host's clock stands still until `advanceClock` moves it: for an engine that is driven by hand.
+    public var hasManualTime = false
 
     /// The original's defaults, with one workstream for each CPU that the process may use.
     public init(
@@ -85,6 +91,7 @@ public final class Engine: @unchecked Sendable {
   let globalDispatch: Atomic<UInt32>
   let settling = Settling()
   let accounting = Accounting()
+  let callouts: Callouts
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
   let bindsFlag: Atomic<Bool>
@@ -122,6 +129,7 @@ public final class Engine: @unchecked Sendable {
     sets = [WorkerSet(count: count, isHeld: false)]
     gracePeriod = GracePeriod(table: table, threads: threads)
     mbufs = MbufPool(limit: configuration.mbufLimit)
+    callouts = Callouts(clocks: Clocks(isManual: configuration.hasManualTime), count: configuration.cpuCount)
     globalDispatch = Atomic(configuration.dispatch.rawValue)
   }
 
@@ -240,9 +248,11 @@ public final class Engine: @unchecked Sendable {
     return limit - queued
   }
 
-  /// Whether nothing is queued nor being handled from a queue.
+  /// Whether nothing is queued nor being handled from a queue, and no callout is left that a capture's time has passed.
   public var isDrained: Bool {
-    state.withLock { sets.allSatisfy(\.isDrained) }
+    // In this order: who takes callouts up is the executor until it has called them.
+    let hasPassed = (0..<callouts.count).contains { unsafe callouts.queues[$0].hasPassed }
+    return !hasPassed && state.withLock { sets.allSatisfy(\.isDrained) }
   }
 
   /// Visits every queue, also those that are being replaced, while none can be freed.

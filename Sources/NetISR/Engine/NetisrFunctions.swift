@@ -138,9 +138,8 @@ public func netisr_log(_ level: UInt32, _ line: UnsafePointer<CChar>!) {
 /// `netisr_time`, as netisr.h describes it.
 @c @implementation
 public func netisr_time() -> UInt64 {
-  var now = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &now)
-  return UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
+  guard let context = unsafe ThreadContext.current else { return Clocks.system(CLOCK_REALTIME) }
+  return unsafe context.withEngine { $0.callouts.clocks.shown(0) }
 }
 
 /// Runs `body` with the calling thread's engine and a copy of the handler: 0 or an errno value. EINVAL for NULL, ENXIO

@@ -5,7 +5,7 @@ import Synchronization
 @safe
 struct Vnets: ~Copyable {
   /// Vnets are numbered from 0 to this, exclusively.
-  static let limit = 256
+  static let limit = Int(NETISR_MAXVNET)
 
   private let enabled: UnsafeMutablePointer<Atomic<UInt32>>
   /// A bit for each protocol that is disabled in some vnet: the others' packets need not be looked at.

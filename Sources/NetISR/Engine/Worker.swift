@@ -20,7 +20,10 @@ extension Engine {
   func process(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>, lingers: Bool) {
     let stream = unsafe set.streams + wsid
     unsafe stream.pointee.enter()
+    var isFirst = true
     while true {
+      unsafe runCallouts(set, wsid, context, isExact: isFirst)
+      isFirst = false
       var round = unsafe pending(set, wsid, context)
       if round == 0 { break }
       var handled: UInt = 0
@@ -141,12 +144,14 @@ extension Engine {
     }
   }
 
-  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran; for an engine that is driven by
-  /// hand. Returns whether it ran.
+  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran, or a callout is due; for an engine
+  /// that is driven by hand. Returns whether it ran.
   @discardableResult
   public func runWorker(_ wsid: Int) -> Bool {
     let set = workers
-    guard wsid >= 0, wsid < set.count, unsafe set.streams[wsid].takeSignal() else { return false }
+    guard wsid >= 0, wsid < set.count,
+      unsafe set.streams[wsid].takeSignal() || restForCallouts(set, wsid) == 0
+    else { return false }
     withAttachedThread(cpu: UInt32(wsid)) {
       let context = unsafe ThreadContext.current!
       repeat {

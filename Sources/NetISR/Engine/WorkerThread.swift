@@ -4,7 +4,7 @@ import Glibc
 
 // Worker threads: one for each workstream, that drains its queues, waits a little, and sleeps.
 //
-// A worker that has nothing to do looks at its queues for a while before it sleeps: waking it costs the sender a system call, and
+// It sleeps no longer than until its next callout. A worker that has nothing to do looks at its queues for a while before it sleeps: waking it costs the sender a system call, and
 // the packet some 30 us. How long is learned: a wait that was rewarded makes the next one longer, one that was not makes
 // it shorter. So a busy host hardly sleeps, and an idle one hardly waits. A worker that polls does not sleep at all.
 
@@ -62,7 +62,7 @@ extension Engine {
       unsafe process(set, wsid, context, lingers: true)
       var hasWork = false
       repeat {
-        unsafe hasWork = waitAwake(set, wsid, context, looks: wait)
+        unsafe hasWork = waitAwake(set, wsid, context, looks: wait) || polls && restForCallouts(set, wsid) == 0
       } while !hasWork && polls && !set.isStopping.load(ordering: .relaxed)
       if hasWork {
         wait = min(2 * wait, Self.waits.upperBound)
@@ -72,7 +72,8 @@ extension Engine {
       unsafe stream.pointee.announceSleep()
       if unsafe pending(set, wsid, context) != 0 { continue }
       if set.isStopping.load(ordering: .relaxed) { return }
-      unsafe stream.pointee.rest()
+      let duration = restForCallouts(set, wsid)
+      if duration != 0 { unsafe stream.pointee.rest(atMost: duration) }
     }
   }
 

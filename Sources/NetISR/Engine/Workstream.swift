@@ -175,12 +175,15 @@ struct Workstream: ~Copyable {
     netisr_host_barrier_everywhere()
   }
 
-  /// Sleeps until there is a signal.
-  func rest() {
+  /// Sleeps until there is a signal, or so many nanoseconds have passed; nil is for ever.
+  func rest(atMost duration: UInt64?) {
     while sleep.load(ordering: .acquiring) == Self.asleep {
-      unsafe withUnsafePointer(to: sleep) { word in
-        unsafe netisr_host_futex_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), Self.asleep)
+      let isOver = unsafe withUnsafePointer(to: sleep) { word in
+        unsafe netisr_host_futex_wait(
+          UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), Self.asleep, duration ?? .max)
       }
+      // The caller looks at its callouts again, also when it was woken for no reason.
+      if isOver != 0 || duration != nil { return }
     }
   }
 

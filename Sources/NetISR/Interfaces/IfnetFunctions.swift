@@ -28,6 +28,39 @@ public func if_transmit(_ ifp: UnsafeMutablePointer<ifnet>!, _ m: UnsafeMutableP
   return unsafe output.transmit(ifp, m)
 }
 
+/// `if_output`, as ifnet.h describes it.
+@c @implementation
+public func if_output(
+  _ ifp: UnsafeMutablePointer<ifnet>!, _ m: UnsafeMutablePointer<mbuf>!, _ family: UInt32, _ addr: UnsafeRawPointer!
+) -> Int32 {
+  guard let m = unsafe m else { return EINVAL }
+  var error: Int32 = 0
+  if unsafe ifp == nil || addr == nil {
+    error = EINVAL
+  } else if family != 4 {
+    error = EAFNOSUPPORT
+  } else if unsafe ifp.pointee.if_flags & UInt32(IFNET_MONITOR) != 0 {
+    error = ENXIO
+  } else if unsafe ifp.pointee.if_flags & UInt32(IFNET_UP) == 0 {
+    error = ENETDOWN
+  }
+  guard error == 0 else {
+    unsafe m_freem(m)
+    return error
+  }
+  unsafe m.pointee.m_pkthdr.rcvif = unsafe ifp
+  unsafe m.pointee.m_flags |= M_NEXTHOP
+  unsafe withUnsafeMutableBytes(of: &m.pointee.m_pkthdr.ph_loc) { words in
+    var hop = if_nexthop()
+    hop.nh_family = family
+    unsafe withUnsafeMutableBytes(of: &hop.nh_addr) {
+      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: addr, count: 4))
+    }
+    unsafe words.storeBytes(of: hop, as: if_nexthop.self)
+  }
+  return unsafe netisr_dispatch(UInt32(NETISR_ARP), m)
+}
+
 /// `if_start`, as ifnet.h describes it.
 @c @implementation
 public func if_start(_ ifp: UnsafeMutablePointer<ifnet>!) -> UInt32 {

@@ -41,18 +41,22 @@ extension Engine {
     }
   }
 
-  /// The plugin is complete: its counters are listed, and its tables become current. [control]
+  /// The plugin is complete: its counters are listed, its tables become current, and its callouts begin. [control]
   ///
   /// What a previous generation has under another state version is out of service, but kept: give `retired` to
   /// `releaseState` when that generation has left all its handlers.
   public func commitRegistration(_ identity: PluginIdentity) -> StateHandover {
     counters.commit(owner: identity.name)
-    return tables.commit(identity)
+    let handover = tables.commit(identity)
+    for queue in callouts.commit(identity) { wakeWorker(ofCallouts: queue) }
+    noteInterfaceChange()
+    return handover
   }
 
   /// The plugin failed: what it made vanishes, what a previous generation has was never touched. [control]
   public func abortRegistration(_ identity: PluginIdentity) {
     counters.abort(owner: identity.name)
+    callouts.abort(identity)
     releaseState(tables.abort(identity))
   }
 
@@ -68,7 +72,7 @@ extension Engine {
   /// Removes all entries of a vnet from all tables: the vnet ends. [control]
   public func removeTableEntries(vnet: UInt32) {
     guard vnet < UInt32(TableStore.vnetLimit) else { return }
-    unsafe onOwnThread { context in tables.forEachCurrent { unsafe $0.removeAll(vnet: vnet, context) } }
+    unsafe onOwnThread { context in tables.forEachCurrent { store, _ in unsafe store.removeAll(vnet: vnet, context) } }
   }
 
   /// Runs `body` on this thread as one of this engine's, whatever it was before.

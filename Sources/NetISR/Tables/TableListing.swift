@@ -42,13 +42,15 @@ public struct TableDescription: Sendable, Equatable {
   public var holdsMbufs: Bool
   /// The vnets in which something was ever written, in order.
   public var vnets: [Vnet]
+  /// How its entries are shown, if its owner says so.
+  public var format: TableFormat?
 }
 
 extension Engine {
   /// All current tables, by name. [any thread]
   public func tableList() -> [TableDescription] {
     var list: [TableDescription] = []
-    tables.forEachCurrent { store in
+    tables.forEachCurrent { store, format in
       var vnets: [TableDescription.Vnet] = []
       for vnet in 0..<UInt32(TableStore.vnetLimit) {
         switch store.content(vnet) {
@@ -64,7 +66,8 @@ extension Engine {
         TableDescription(
           name: store.name, owner: store.owner, kind: shape.isHash ? .hash : .lpm,
           keySize: shape.keySize, valueSize: shape.valueSize,
-          maxEntries: store.bound, holdsMbufs: shape.holdsMbufs, vnets: vnets))
+          maxEntries: store.bound, holdsMbufs: shape.holdsMbufs, vnets: vnets,
+          format: format))
     }
     return list
   }
@@ -73,7 +76,7 @@ extension Engine {
   public func tableEntries(of name: String, vnet: UInt32, limit: Int = .max) -> [TableEntry]? {
     var entries: [TableEntry]?
     unsafe onOwnThread { context in
-      tables.forEachCurrent { store in
+      tables.forEachCurrent { store, _ in
         guard store.name == name else { return }
         guard vnet < UInt32(TableStore.vnetLimit) else { return entries = [] }
         switch store.content(vnet) {

@@ -31,6 +31,7 @@ final class TableRegistry: @unchecked Sendable {
     var stores: [Reference<TableStore>] = []
     /// New bounds of stores that are there already.
     var bounds: [String: Int] = [:]
+    var formats: [String: TableFormat?] = [:]
   }
 
   private let lock = Lock()
@@ -39,6 +40,8 @@ final class TableRegistry: @unchecked Sendable {
   private var handles: [Reference<TableHandle>] = []
   private var stores: [UInt64: Reference<TableStore>] = [:]
   private var serial: UInt64 = 0
+  /// How entries are shown, by the table's name; those whose owner says nothing are left out.
+  private var formats: [String: TableFormat] = [:]
   private var pending: [String: Pending] = [:]
 
   deinit {
@@ -59,6 +62,11 @@ final class TableRegistry: @unchecked Sendable {
     }
     let bound = unsafe Int(spec.ts_maxentries)
     guard (1...Int(TABLE_MAXENTRIES)).contains(bound) else { return (EINVAL, nil) }
+    var format: TableFormat?
+    if let text = unsafe spec.ts_format {
+      format = unsafe TableFormat(String(cString: text), shape)
+      guard format != nil else { return (EINVAL, nil) }
+    }
     return lock.withLock {
       // Another version's registration that was neither committed nor aborted is over.
       var mine = pending[identity.name] ?? Pending(identity: identity)
@@ -68,6 +76,7 @@ final class TableRegistry: @unchecked Sendable {
       if let current, current.owner == identity {
         guard current.shape == shape else { return (EEXIST, nil) }
         mine.bounds[name] = bound
+        mine.formats[name] = .some(format)
         pending[identity.name] = mine
         return (0, ownersHandle(of: current, slot))
       }
@@ -79,6 +88,7 @@ final class TableRegistry: @unchecked Sendable {
         TableStore(serial: serial, name: name, owner: identity, shape: shape, maxEntries: bound))
       stores[serial] = store
       mine.stores.append(store)
+      mine.formats[name] = .some(format)
       pending[identity.name] = mine
       return (0, ownersHandle(of: store, slot))
     }
@@ -101,6 +111,7 @@ final class TableRegistry: @unchecked Sendable {
     lock.withLock {
       var mine = pending.removeValue(forKey: identity.name) ?? Pending(identity: identity)
       if mine.identity != identity { mine = Pending(identity: identity) }
+      for (name, format) in mine.formats { formats[name] = format }
       var handover = StateHandover()
       for (name, slot) in slots.sorted(by: { $0.key < $1.key }) {
         let current = slot.store
@@ -168,10 +179,10 @@ final class TableRegistry: @unchecked Sendable {
   }
 
   /// Visits the current stores by name, which can't be released meanwhile.
-  func forEachCurrent(_ body: (Reference<TableStore>) -> Void) {
+  func forEachCurrent(_ body: (Reference<TableStore>, TableFormat?) -> Void) {
     lock.withLock {
-      for (_, slot) in slots.sorted(by: { $0.key < $1.key }) {
-        if let store = slot.store { body(store) }
+      for (name, slot) in slots.sorted(by: { $0.key < $1.key }) {
+        if let store = slot.store { body(store, formats[name]) }
       }
     }
   }

@@ -10,7 +10,7 @@ struct TableShape: Hashable, Sendable {
 
   /// The shape in a spec; nil when it is wrong.
   init?(_ spec: table_spec) {
-    guard unsafe spec.ts_flags & ~TABLE_HOLDS_MBUFS == 0, unsafe spec.ts_spare == (0, 0, 0) else { return nil }
+    guard unsafe spec.ts_flags & ~TABLE_HOLDS_MBUFS == 0, unsafe spec.ts_spare == 0 else { return nil }
     kind = unsafe spec.ts_kind
     keySize = unsafe Int(spec.ts_keysize)
     valueSize = unsafe Int(spec.ts_valuesize)
