@@ -48,9 +48,8 @@ extension Engine {
     for number in served {
       let record = unsafe state.withLock { unsafe registrations[number]?.record }
       unsafe protocols.setService(number, record)
-      unsafe protocols.setEntrance(number, record)
+      unsafe setEntrance(number, record)
     }
-    refreshShortcuts()
     currentCount.store(new.count, ordering: .relaxed)
     gracePeriod.wait()
     unsafe records.forEach { unsafe $0.deallocate() }

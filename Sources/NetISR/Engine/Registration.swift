@@ -59,8 +59,7 @@ extension Engine {
       vnets.setAll(number, to: true)
       accounting.begin(number)
       unsafe protocols.setService(number, record)
-      unsafe protocols.setEntrance(number, record)
-      refreshShortcut(number)
+      unsafe setEntrance(number, record)
     }
   }
 
@@ -95,8 +94,7 @@ extension Engine {
     try withControl { () throws(EngineError) in
       let number = try Self.checkNumber(proto)
       let registration = try registration(number)
-      unsafe protocols.setEntrance(number, nil)
-      refreshShortcut(number)
+      unsafe setEntrance(number, nil)
       // Whoever found the entrance open has queued, or handled, when this returns.
       gracePeriod.wait(report: report)
       if withdrawal == .drain { drainQueues(of: number) }
@@ -194,8 +192,7 @@ extension Engine {
     if configuration.ordersPolicyChanges { settling.begin(bit) }
     // One store each; a packet finds the old or the new handler, never none.
     unsafe protocols.setService(number, record)
-    unsafe protocols.setEntrance(number, record)
-    refreshShortcut(number)
+    unsafe setEntrance(number, record)
     gracePeriod.wait(report: report)
     settling.allSeen(bit)
     unsafe old.record.deallocate()

@@ -10,6 +10,19 @@ import CNetISRHost
 // looks at each condition (`Engine.enter`).
 
 extension Engine {
+  /// Has new packets of a protocol find another record, or none.
+  ///
+  /// Packets look in two places: some take the shortcut, others look at the entrance. The shortcut goes first, under the lock
+  /// that keeps others from computing it anew: a sender whose packet has found the new record here finds no old one
+  /// there with its next, which could overtake the first in another queue.
+  func setEntrance(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>?) {
+    shortcuts.withLock {
+      table.clearShortcut(number)
+      unsafe protocols.setEntrance(number, record)
+    }
+    refreshShortcut(number)
+  }
+
   /// Computes a protocol's shortcut anew, after one of its conditions was changed. The record that it may find is not freed
   /// meanwhile: by a change under the control lock, or inside of a grace-period section.
   func refreshShortcut(_ number: Int) {

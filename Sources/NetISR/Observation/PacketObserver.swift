@@ -32,7 +32,10 @@ public final class PacketObserver {
   public init(_ engine: Engine) {
     self.engine = engine
     unsafe before = engine.onDrop
-    precondition(!engine.hasWorkers && engine.isDrained && engine.observer == nil, "netisr: the engine is in use")
+    precondition(!engine.hasWorkers && engine.observer == nil, "netisr: the engine is in use")
+    // Woken for callouts, which plugins have armed.
+    for wsid in 0..<engine.workerCount { engine.runWorker(wsid) }
+    precondition(engine.isDrained, "netisr: packets are queued in the engine")
     unsafe originals = engine.state.withLock { unsafe engine.registrations.map { unsafe $0?.record } }
     let set = engine.workers
     unsafe observed = unsafe originals.map { original in
@@ -73,9 +76,8 @@ public final class PacketObserver {
     engine.control.withLock {
       for number in unsafe records.indices where unsafe records[number] != nil {
         unsafe engine.protocols.setService(number, records[number])
-        unsafe engine.protocols.setEntrance(number, records[number])
         // A protocol that faulted meanwhile is taken out of service again by this.
-        engine.refreshShortcut(number)
+        unsafe engine.setEntrance(number, records[number])
       }
     }
     engine.waitForHandlers()
