@@ -1,3 +1,4 @@
+import CNetISR
 import Foundation
 import Testing
 
@@ -15,7 +16,7 @@ import PluginInspector
     #expect(report.file == "mine.so")
     #expect(report.name == "mine")
     let abi = try #require(report.abi)
-    #expect((abi.major, abi.minor, abi.proto, abi.stateVersion) == (1, 0, 11, 3))
+    #expect((abi.major, abi.minor, abi.proto, abi.stateVersion) == (1, UInt16(NETISR_ABI_MINOR), 11, 3))
     #expect((abi.handlerSize, abi.mbufSize, abi.flags, abi.pluginVersion) == (104, 256, 0, 100))
     #expect(report.imports.contains("m_freem"))
     #expect(report.imports.contains("malloc"))
