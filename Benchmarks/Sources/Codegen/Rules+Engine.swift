@@ -24,6 +24,10 @@ extension Rules {
       Cold("MagazinePair.refill()", "once in a magazine of mbufs"),
       Cold("MagazinePair.makeRoom()", "once in a magazine of mbufs"),
       Cold("Cluster.dropShared()", "a cluster with several holders: its count is shared"),
+      Cold("Engine.run(*", "callouts are armed: a look at the clock once a round"),
+      Cold("*.timedCall(*", "accounting is on"),
+      Cold("*.timedCalls(*", "accounting is on"),
+      Cold("Accounting.stamp(*", "accounting is on"),
       Cold("netisr_host_membarrier", "another executor took the workstream from its preferred sender"),
     ],
     permits: [

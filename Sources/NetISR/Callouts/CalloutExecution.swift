@@ -22,6 +22,7 @@ extension Engine {
     }
   }
 
+  @inline(never)
   private func run(
     _ queue: UnsafeMutablePointer<CalloutQueue>, _ context: UnsafeMutablePointer<ThreadContext>, isExact: Bool
   ) {
