@@ -36,6 +36,18 @@ struct CalloutQueue: ~Copyable {
     var argument: UnsafeMutableRawPointer?
   }
 
+  /// What the lock guards.
+  @safe
+  private struct State {
+    // CALLOUT_MAX + 1 records, all zero at first, from the first `reserve` to the queue's end; number 0 is nobody's. What was
+    // never used takes no memory.
+    var records: UnsafeMutablePointer<Record>? = nil
+    var highest: UInt32 = 0
+    var firstFree: UInt32 = 0
+    var heaps: [CalloutHeap] = [CalloutHeap()]
+    var sequence: UInt64 = 0
+  }
+
   /// One whose time has come.
   @safe
   struct Due {
@@ -46,14 +58,10 @@ struct CalloutQueue: ~Copyable {
 
   let number: Int
   private let lock = SpinLock()
-  // CALLOUT_MAX + 1 records, all zero at first, from the first `reserve` to deinit; number 0 is nobody's. What was never
-  // used takes no memory.
-  private var records: UnsafeMutablePointer<Record>?
-  private var highest: UInt32 = 0
-  private var firstFree: UInt32 = 0
-  private var heaps: [CalloutHeap] = [CalloutHeap()]
-  private var sequence: UInt64 = 0
-  private let padding1 = InlineArray<8, UInt64>(repeating: 0)
+  // From init to deinit. Apart, so that an access to what the lock guards begins when it is held, and none is an access to the
+  // whole queue.
+  private let state: UnsafeMutablePointer<State>
+  private let padding1 = InlineArray<13, UInt64>(repeating: 0)
 
   /// The earliest deadline on the host's clock, or `none`.
   private let earliestDeadline = Atomic<UInt64>(CalloutQueue.none)
@@ -65,25 +73,30 @@ struct CalloutQueue: ~Copyable {
 
   init(number: Int) {
     self.number = number
-    unsafe records = nil
+    unsafe state = .allocate(capacity: 1)
+    unsafe state.initialize(to: State())
   }
 
-  deinit { unsafe Glibc.free(records) }
+  deinit {
+    unsafe Glibc.free(state.pointee.records)
+    unsafe state.deinitialize(count: 1)
+    unsafe state.deallocate()
+  }
 
   // MARK: For who arms
 
   /// A record that is not armed yet; nil when there are too many, or `isClosed` says of the function's address that it is
   /// about to go.
-  mutating func reserve(
+  func reserve(
     _ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: Int, isClosed: (UInt) -> Bool
   ) -> UInt64? {
     lock.lock()
     defer { lock.unlock() }
     let address = unsafe UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self))
     guard !isClosed(address), let slot = allocate() else { return nil }
-    sequence &+= 1
-    if UInt32(truncatingIfNeeded: sequence) == 0 { sequence &+= 1 }
-    let serial = UInt32(truncatingIfNeeded: sequence)
+    unsafe state.pointee.sequence &+= 1
+    if unsafe UInt32(truncatingIfNeeded: state.pointee.sequence) == 0 { unsafe state.pointee.sequence &+= 1 }
+    let serial = unsafe UInt32(truncatingIfNeeded: state.pointee.sequence)
     unsafe record(slot).initialize(
       to: Record(
         next: 0, clock: UInt32(clock), serial: serial, position: -1, function: function, argument: argument))
@@ -92,17 +105,19 @@ struct CalloutQueue: ~Copyable {
 
   /// Arms a reserved record, unless it was cancelled meanwhile. Whether a worker may have to wake for it: of the host's
   /// clock it is the earliest now, or its capture's clock, which shows `passed`, is past the deadline.
-  mutating func arm(_ id: UInt64, deadline: UInt64, passed: () -> UInt64) -> Bool {
+  func arm(_ id: UInt64, deadline: UInt64, passed: () -> UInt64) -> Bool {
     lock.lock()
     defer { lock.unlock() }
     guard let slot = find(id) else { return false }
     let record = unsafe record(slot)
     guard unsafe record.pointee.position < 0 else { return false }
     let clock = unsafe Int(record.pointee.clock)
-    while heaps.count <= clock { heaps.append(CalloutHeap()) }
-    sequence &+= 1
+    while unsafe state.pointee.heaps.count <= clock { unsafe state.pointee.heaps.append(CalloutHeap()) }
+    unsafe state.pointee.sequence &+= 1
     let first = unsafe record - Int(slot)
-    heaps[clock].insert(CalloutHeap.Entry(deadline: deadline, sequence: sequence, record: slot)) { slot, position in
+    unsafe state.pointee.heaps[clock].insert(
+      CalloutHeap.Entry(deadline: deadline, sequence: state.pointee.sequence, record: slot)
+    ) { slot, position in
       unsafe first[Int(slot)].position = Int32(truncatingIfNeeded: position)
     }
     if clock != 0 {
@@ -111,11 +126,11 @@ struct CalloutQueue: ~Copyable {
       isAdvanced.store(true, ordering: .releasing)
       return true
     }
-    return publishEarliest() && heaps[0].first?.record == slot
+    return unsafe publishEarliest() && state.pointee.heaps[0].first?.record == slot
   }
 
   /// Takes a record away. Whether it was there: armed, or reserved.
-  mutating func cancel(_ id: UInt64) -> Bool {
+  func cancel(_ id: UInt64) -> Bool {
     lock.lock()
     defer { lock.unlock() }
     guard let slot = find(id) else { return false }
@@ -137,11 +152,11 @@ struct CalloutQueue: ~Copyable {
   }
 
   /// Takes away all whose functions are in a range of addresses.
-  mutating func removeAll(in code: Range<UInt>) {
+  func removeAll(in code: Range<UInt>) {
     lock.lock()
     defer { lock.unlock() }
-    guard highest > 0 else { return }
-    for slot in 1...highest {
+    guard unsafe state.pointee.highest > 0 else { return }
+    for slot in unsafe 1...state.pointee.highest {
       let record = unsafe record(slot)
       guard unsafe record.pointee.serial != 0 else { continue }
       let address = unsafe UInt(bitPattern: unsafeBitCast(record.pointee.function, to: UnsafeRawPointer.self))
@@ -170,25 +185,27 @@ struct CalloutQueue: ~Copyable {
   func noteAdvance(_ clock: Int, passed: UInt64) -> Bool {
     lock.lock()
     defer { lock.unlock() }
-    guard clock < heaps.count, let first = heaps[clock].first, first.deadline <= passed else { return false }
+    guard unsafe clock < state.pointee.heaps.count, let first = unsafe state.pointee.heaps[clock].first,
+      first.deadline <= passed
+    else { return false }
     isAdvanced.store(true, ordering: .releasing)
     return true
   }
 
   /// Begins a round: callouts that are armed from here on wait for the next one. Up to which sequence number, and for how
   /// many clocks.
-  mutating func beginRound() -> (last: UInt64, clocks: Int) {
+  func beginRound() -> (last: UInt64, clocks: Int) {
     lock.lock()
     defer { lock.unlock() }
     isAdvanced.store(false, ordering: .relaxed)
-    return (sequence, heaps.count)
+    return unsafe (state.pointee.sequence, state.pointee.heaps.count)
   }
 
   /// Takes the next one of a clock that is due, which is running until `finish`.
-  mutating func takeDue(clock: Int, passed: UInt64, last: UInt64) -> Due? {
+  func takeDue(clock: Int, passed: UInt64, last: UInt64) -> Due? {
     lock.lock()
     defer { lock.unlock() }
-    guard let first = heaps[clock].first, first.deadline <= passed else { return nil }
+    guard let first = unsafe state.pointee.heaps[clock].first, first.deadline <= passed else { return nil }
     guard first.sequence <= last else {
       if clock != 0 { isAdvanced.store(true, ordering: .relaxed) }
       return nil
@@ -209,49 +226,52 @@ struct CalloutQueue: ~Copyable {
   private func find(_ id: UInt64) -> UInt32? {
     let slot = UInt32(truncatingIfNeeded: id &>> 32) & 0xf_ffff
     let serial = UInt32(truncatingIfNeeded: id)
-    guard slot > 0, slot <= highest, serial != 0, unsafe record(slot).pointee.serial == serial else { return nil }
+    guard slot > 0, unsafe slot <= state.pointee.highest, serial != 0, unsafe record(slot).pointee.serial == serial
+    else { return nil }
     return slot
   }
 
-  private mutating func remove(_ slot: UInt32) {
+  private func remove(_ slot: UInt32) {
     let record = unsafe record(slot)
     let clock = unsafe Int(record.pointee.clock)
     let position = unsafe Int(record.pointee.position)
     if position >= 0 {
       let first = unsafe record - Int(slot)
-      heaps[clock].remove(at: position) { slot, position in
+      unsafe state.pointee.heaps[clock].remove(at: position) { slot, position in
         unsafe first[Int(slot)].position = Int32(truncatingIfNeeded: position)
       }
       if clock == 0 { _ = publishEarliest() }
     }
     unsafe record.pointee.serial = 0
-    unsafe record.pointee.next = firstFree
-    firstFree = slot
+    unsafe record.pointee.next = state.pointee.firstFree
+    unsafe state.pointee.firstFree = slot
   }
 
   /// A free record; nil when there is none, or no memory.
-  private mutating func allocate() -> UInt32? {
-    if unsafe records == nil {
+  private func allocate() -> UInt32? {
+    if unsafe state.pointee.records == nil {
       guard let memory = unsafe calloc(Int(CALLOUT_MAX) + 1, MemoryLayout<Record>.stride) else { return nil }
-      unsafe records = memory.assumingMemoryBound(to: Record.self)
+      unsafe state.pointee.records = memory.assumingMemoryBound(to: Record.self)
     }
-    if firstFree != 0 {
-      let slot = firstFree
-      firstFree = unsafe record(slot).pointee.next
+    if unsafe state.pointee.firstFree != 0 {
+      let slot = unsafe state.pointee.firstFree
+      unsafe state.pointee.firstFree = unsafe record(slot).pointee.next
       return slot
     }
-    guard highest < UInt32(CALLOUT_MAX) else { return nil }
-    highest &+= 1
-    return highest
+    guard unsafe state.pointee.highest < UInt32(CALLOUT_MAX) else { return nil }
+    unsafe state.pointee.highest &+= 1
+    return unsafe state.pointee.highest
   }
 
   /// A record with a number from 1 to `highest`: there are some, so the memory is there.
   @inline(__always)
-  private func record(_ slot: UInt32) -> UnsafeMutablePointer<Record> { unsafe records.unsafelyUnwrapped + Int(slot) }
+  private func record(_ slot: UInt32) -> UnsafeMutablePointer<Record> {
+    unsafe state.pointee.records.unsafelyUnwrapped + Int(slot)
+  }
 
   /// Whether the host's clock's earliest deadline is another than before.
   private func publishEarliest() -> Bool {
-    let deadline = heaps[0].first?.deadline ?? Self.none
+    let deadline = unsafe state.pointee.heaps[0].first?.deadline ?? Self.none
     guard earliestDeadline.load(ordering: .relaxed) != deadline else { return false }
     // Release: pairs with the acquire in `earliest`.
     earliestDeadline.store(deadline, ordering: .releasing)
