@@ -8,9 +8,6 @@ struct ThreadAccounts: ~Copyable {
   // Addresses as integers: the compiler's thread sanitizer pass has no atomics over pointers.
   private let accounts: UnsafeMutablePointer<Atomic<UInt>>
 
-  /// Nanoseconds that handlers took whose caller, a handler too, is still running. The owning thread's.
-  var nested: UInt64 = 0
-
   init() {
     unsafe accounts = .allocate(capacity: Protocols.count)
     for number in 0..<Protocols.count { unsafe (accounts + number).initialize(to: Atomic(0)) }

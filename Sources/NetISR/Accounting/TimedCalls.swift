@@ -22,17 +22,17 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
     while returned < count {
       // Now: the handler frees it. A list that handlers are called for has no gaps.
       let delay = unsafe areQueued ? list[returned]!.takeStamp(session: session, now: begin) : nil
-      let nested = unsafe pointee.accounts.nested
+      let nested = unsafe pointee.nestedTime
       guard unsafe netisr_host_call_batch(record, list + returned, 1) == 1 else { break }
       let end = netisr_host_clock()
       let interval = end &- begin
       let whole = interval &- min(interval, cost)
       // What it called at once has accounted for its own part.
-      let inner = unsafe pointee.accounts.nested &- nested
+      let inner = unsafe pointee.nestedTime &- nested
       unsafe account.pointee.countRun(whole: whole, own: whole &- min(whole, inner))
       if let delay { unsafe account.pointee.countDelay(delay) }
       // For the handler around this one: the whole interval, the clock's part too.
-      unsafe pointee.accounts.nested = nested &+ interval
+      unsafe pointee.nestedTime = nested &+ interval
       begin = end
       returned &+= 1
     }

@@ -35,7 +35,11 @@ struct ThreadContext: ~Copyable {
   let table: DispatchTable
 
   /// What its handlers took, while accounting is on.
-  var accounts = ThreadAccounts()
+  let accounts = ThreadAccounts()
+
+  /// Nanoseconds that handlers took whose caller, a handler too, is still running; while accounting is on. Apart from `accounts`,
+  /// which other threads read.
+  var nestedTime: UInt64 = 0
 
   /// The engine that the thread belongs to. It outlives the record.
   unowned(unsafe) let engine: Engine
