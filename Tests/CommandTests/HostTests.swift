@@ -86,7 +86,8 @@ import Testing
   }
 
   /// CPU time, not time that passes: a busy machine does not change it.
-  @Test func anIdleHostUsesNoCPU() throws {
+  @Test(.enabled(if: CPlugin.sanitizer == nil, "skipped: a sanitizer has threads of its own"))
+  func anIdleHostUsesNoCPU() throws {
     try Workbench.with(plugins: Fixtures.protocols) { bench in
       let host = try RunningHost(bench)
       defer { _ = try? host.end() }
