@@ -99,7 +99,10 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
 
 /// A fault ends no more than the plugin that it is in.
 @Suite(.serialized) struct FaultTests {
-  @Test(arguments: Misdeed.allCases, Dispatch.allCases.filter { $0 != .default })
+  /// Under a sanitizer, memcpy(3) is a function of that, in the host's own program: a fault there is not the plugin's.
+  private static let misdeeds = Misdeed.allCases.filter { CPlugin.sanitizer == nil || $0 != .wildCopy }
+
+  @Test(arguments: misdeeds, Dispatch.allCases.filter { $0 != .default })
   fileprivate func theHostOutlivesAHandler(_ misdeed: Misdeed, _ dispatch: Dispatch) throws {
     let directory = try makeDirectory()
     defer { try? FileManager.default.removeItem(atPath: directory) }
