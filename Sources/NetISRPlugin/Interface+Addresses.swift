@@ -1,22 +1,13 @@
 /// The addresses of an interface.
 extension Interface {
-  /// Whether `address`, as a number, is one of the interface's own IPv4 addresses.
-  public func hasIPv4(_ address: UInt32) -> Bool {
+  /// How many addresses it has, of all families.
+  public var addressCount: Int { unsafe addresses.count }
+
+  /// They are read where they lie: `&` would be a change of all of them, which others read meanwhile.
+  var addresses: UnsafeBufferPointer<ifnet_addr> {
     // The host writes at most IFNET_MAXADDRS addresses; a wrong count must not lead out of the array.
     let count = unsafe Swift.min(Int(ifp.pointee.if_addrcount), Int(IFNET_MAXADDRS))
-    return unsafe withUnsafePointer(to: &ifp.pointee.if_addrs) { addresses in
-      unsafe addresses.withMemoryRebound(to: ifnet_addr.self, capacity: Int(IFNET_MAXADDRS)) { addresses in
-        for index in 0..<count {
-          let candidate = unsafe addresses + index
-          guard unsafe candidate.pointee.ia_family == 4 else { continue }
-          let bytes = unsafe candidate.pointee.ia_addr
-          let own =
-            UInt32(bytes.0) << 24 | UInt32(bytes.1) << 16 | UInt32(bytes.2) << 8 | UInt32(bytes.3)
-          if own == address { return true }
-        }
-        return false
-      }
-    }
+    return unsafe UnsafeBufferPointer(start: ifnet_addresses(ifp), count: count)
   }
 
   /// The link-level address as a number of 48 bits; nil when the interface has none of six bytes.

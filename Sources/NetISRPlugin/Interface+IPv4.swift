@@ -1,44 +1,32 @@
+/// The IPv4 addresses of an interface.
 extension Interface {
-  /// Whether `address`, as a number, is the broadcast address of one of the interface's IPv4 networks (RFC 919, section 7).
-  public func isIPv4Broadcast(_ address: UInt32) -> Bool {
-    // The host writes at most IFNET_MAXADDRS addresses; a wrong count must not lead out of the array.
-    let count = unsafe Swift.min(Int(ifp.pointee.if_addrcount), Int(IFNET_MAXADDRS))
-    return unsafe withUnsafePointer(to: &ifp.pointee.if_addrs) { addresses in
-      unsafe addresses.withMemoryRebound(to: ifnet_addr.self, capacity: Int(IFNET_MAXADDRS)) { addresses in
-        for index in 0..<count {
-          let candidate = unsafe addresses + index
-          guard unsafe candidate.pointee.ia_family == 4 else { continue }
-          let bytes = unsafe candidate.pointee.ia_addr
-          let own = UInt32(bytes.0) << 24 | UInt32(bytes.1) << 16 | UInt32(bytes.2) << 8 | UInt32(bytes.3)
-          // A network of one or two stations has none (RFC 3021); a shift too far gives 0, none either.
-          let stations = unsafe UInt32.max >> UInt32(candidate.pointee.ia_prefixlen)
-          if stations > 1, address == own | stations { return true }
-        }
-        return false
-      }
+  /// Whether `address`, as a number, is one of the interface's own.
+  public func hasIPv4(_ address: UInt32) -> Bool {
+    for index in 0..<addressCount {
+      if let own = ipv4(at: index), own.address == address { return true }
     }
-  }
-}
-
-extension Interface {
-  /// How many addresses it has, of all families.
-  public var addressCount: Int {
-    // The host writes at most IFNET_MAXADDRS addresses; a wrong count must not lead out of the array.
-    unsafe Swift.min(Int(ifp.pointee.if_addrcount), Int(IFNET_MAXADDRS))
+    return false
   }
 
-  /// The IPv4 address and its prefix length at a place below `addressCount`, as numbers; nil where another family's is.
+  /// Whether `address`, as a number, is the broadcast address of one of the interface's networks (RFC 919, section 7).
+  public func isIPv4Broadcast(_ address: UInt32) -> Bool {
+    for index in 0..<addressCount {
+      guard let own = ipv4(at: index) else { continue }
+      // A network of one or two stations has none (RFC 3021); a shift too far gives 0, none either.
+      let stations = UInt32.max >> own.prefixLength
+      if stations > 1, address == own.address | stations { return true }
+    }
+    return false
+  }
+
+  /// The address and its prefix length at a place below `addressCount`, as numbers; nil where another family's is.
   public func ipv4(at index: Int) -> (address: UInt32, prefixLength: UInt32)? {
     guard index >= 0, index < addressCount else { return nil }
-    return unsafe withUnsafePointer(to: &ifp.pointee.if_addrs) { addresses in
-      unsafe addresses.withMemoryRebound(to: ifnet_addr.self, capacity: Int(IFNET_MAXADDRS)) { addresses in
-        let candidate = unsafe addresses + index
-        guard unsafe candidate.pointee.ia_family == 4 else { return nil }
-        let bytes = unsafe candidate.pointee.ia_addr
-        let address = UInt32(bytes.0) << 24 | UInt32(bytes.1) << 16 | UInt32(bytes.2) << 8 | UInt32(bytes.3)
-        return unsafe (address, UInt32(candidate.pointee.ia_prefixlen))
-      }
-    }
+    let own = unsafe addresses[index]
+    guard own.ia_family == 4 else { return nil }
+    let bytes = own.ia_addr
+    let address = UInt32(bytes.0) << 24 | UInt32(bytes.1) << 16 | UInt32(bytes.2) << 8 | UInt32(bytes.3)
+    return (address, UInt32(own.ia_prefixlen))
   }
 
   /// Its addresses are used without looking whether another station uses them (IFNET_NODAD).

@@ -64,6 +64,13 @@ struct ifnet {
 	void *if_softc; /* private to the host */
 };
 
+/* The interface's addresses, if_addrcount of them. */
+static inline const struct ifnet_addr *
+ifnet_addresses(const struct ifnet *ifp)
+{
+	return (ifp->if_addrs);
+}
+
 /* The interface with that index, or NULL: none had it yet, or it was taken
  * away.  [any thread] */
 struct ifnet *ifnet_byindex(uint32_t index);

@@ -37,13 +37,10 @@ public struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
   /// The addresses of an interface.
   public static func read(from interface: UnsafeMutablePointer<ifnet>) -> [InterfaceAddress] {
     let count = unsafe min(Int(interface.pointee.if_addrcount), Int(IFNET_MAXADDRS))
-    return unsafe withUnsafeBytes(of: interface.pointee.if_addrs) { field in
-      (0..<count).map { index in
-        let entry = unsafe field.load(
-          fromByteOffset: index * MemoryLayout<ifnet_addr>.stride, as: ifnet_addr.self)
-        let bytes = unsafe withUnsafeBytes(of: entry.ia_addr) { unsafe Array($0.prefix(entry.ia_family == 4 ? 4 : 16)) }
-        return InterfaceAddress(bytes: bytes, prefixLength: entry.ia_prefixlen)
-      }
+    return (0..<count).map { index in
+      let entry = unsafe ifnet_addresses(interface)[index]
+      let bytes = unsafe withUnsafeBytes(of: entry.ia_addr) { unsafe Array($0.prefix(entry.ia_family == 4 ? 4 : 16)) }
+      return InterfaceAddress(bytes: bytes, prefixLength: entry.ia_prefixlen)
     }
   }
 
