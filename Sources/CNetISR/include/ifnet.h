@@ -65,7 +65,7 @@ struct ifnet {
 };
 
 /* The interface's addresses, if_addrcount of them. */
-static inline const struct ifnet_addr *
+__attribute__((unused)) static inline const struct ifnet_addr *
 ifnet_addresses(const struct ifnet *ifp)
 {
 	return (ifp->if_addrs);

@@ -48,12 +48,13 @@ final class LiveInterface: HostedInterface, @unchecked Sendable {
     guard
       let interface = unsafe engine.interfaces.make(
         name: live.device, type: IFT_ETHER, vnet: live.vnet, flags: live.isMonitor ? IFNET_MONITOR : 0,
-        output: transmitter)
+        isHidden: true, output: transmitter)
     else {
       throw ControlError(.failed, "\(spec): all \(InterfaceRegistry.limit) interfaces are in use")
     }
     unsafe DeviceLink.setUp(false, interface)
     unsafe PacketIO.InterfaceAddress.write(live.addresses, to: interface)
+    unsafe engine.interfaces.publish(interface)
     name = live.device
     self.live = live
     self.spec = spec

@@ -17,14 +17,19 @@ final class PairedInterface: HostedInterface, @unchecked Sendable {
     try VnetRange.check(pairSpec.vnets.a, of: spec)
     try VnetRange.check(pairSpec.vnets.b, of: spec)
     let vnets = (pairSpec.vnets.a, pairSpec.vnets.b)
-    guard let pair = unsafe InterfacePair(name: pairSpec.name, on: engine, vnets: vnets) else {
+    guard
+      let pair = unsafe InterfacePair(
+        name: pairSpec.name, on: engine, vnets: vnets,
+        prepare: { a, b in
+          unsafe PacketIO.InterfaceAddress.write(pairSpec.addresses.a, to: a)
+          unsafe PacketIO.InterfaceAddress.write(pairSpec.addresses.b, to: b)
+          unsafe Self.setAddress(of: a)
+          unsafe Self.setAddress(of: b)
+        })
+    else {
       throw ControlError(.failed, "\(spec): all \(InterfaceRegistry.limit) interfaces are in use")
     }
     self.pair = pair
-    unsafe PacketIO.InterfaceAddress.write(pairSpec.addresses.a, to: pair.ends.a)
-    unsafe PacketIO.InterfaceAddress.write(pairSpec.addresses.b, to: pair.ends.b)
-    unsafe Self.setAddress(of: pair.ends.a)
-    unsafe Self.setAddress(of: pair.ends.b)
     engine.noteInterfaceChange()
   }
 

@@ -20,8 +20,8 @@ public final class InterfaceRegistry: @unchecked Sendable {
   private let interfaces: UnsafeMutablePointer<UnsafeMutablePointer<ifnet>?>
   private var outputs: [InterfaceOutput?] = []
   private var count = 0
-  /// Places of interfaces that are gone.
-  private var withdrawn: Set<Int> = []
+  /// Places of interfaces that nobody finds: not yet, or not any more.
+  private var hidden: Set<Int> = []
   private var clocks: UInt32 = 0
   private let lock = Lock()
 
@@ -40,9 +40,10 @@ public final class InterfaceRegistry: @unchecked Sendable {
   /// - Parameters:
   ///   - name: cut to 31 bytes.
   ///   - ownClock: its packets' times are by a clock of its own: a capture's.
+  ///   - isHidden: nobody finds it before `publish`: for who has more to write into it, which plugins read without a lock.
   public func make(
     name: String, type: Int32, vnet: UInt32 = 0, flags: UInt32 = 0, mtu: UInt32 = 1500, ownClock: Bool = false,
-    output: InterfaceOutput? = nil
+    isHidden: Bool = false, output: InterfaceOutput? = nil
   ) -> UnsafeMutablePointer<ifnet>? {
     precondition(vnet < UInt32(Vnets.limit), "vnet \(vnet): expected 0 to \(Vnets.limit - 1)")
     return unsafe lock.withLock {
@@ -63,9 +64,15 @@ public final class InterfaceRegistry: @unchecked Sendable {
       }
       unsafe interfaces[count] = ifp
       outputs.append(output)
+      if isHidden { hidden.insert(count) }
       count += 1
       return unsafe ifp
     }
+  }
+
+  /// Has a hidden interface found from now on, with all that was written into it.
+  public func publish(_ ifp: UnsafeMutablePointer<ifnet>) {
+    lock.withLock { _ = unsafe hidden.remove(Int(ifp.pointee.if_index) - 1) }
   }
 
   /// Takes an interface away: nobody finds it any more, it is down and sends nothing. Its memory, and with it every
@@ -73,7 +80,7 @@ public final class InterfaceRegistry: @unchecked Sendable {
   public func withdraw(_ ifp: UnsafeMutablePointer<ifnet>) {
     lock.withLock {
       let place = unsafe Int(ifp.pointee.if_index) - 1
-      withdrawn.insert(place)
+      hidden.insert(place)
       outputs[place] = nil
     }
   }
@@ -81,7 +88,7 @@ public final class InterfaceRegistry: @unchecked Sendable {
   /// The interface with that index, unless it was withdrawn.
   public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
     unsafe lock.withLock {
-      guard index > 0, Int(index) <= count, !withdrawn.contains(Int(index) - 1) else { return nil }
+      guard index > 0, Int(index) <= count, !hidden.contains(Int(index) - 1) else { return nil }
       return unsafe interfaces[Int(index) - 1]
     }
   }

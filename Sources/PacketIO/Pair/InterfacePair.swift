@@ -34,16 +34,20 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
   /// - Parameters:
   ///   - limit: frames that may wait at each end.
   ///   - model: an interface whose frames are sent through the pair: the ends are as it is, in their flags, clock and MTU.
+  ///   - prepare: writes what else is to be in the ends when they are first seen.
   public init?(
     name: String, on engine: Engine, vnets: (UInt32, UInt32) = (0, 0), limit: Int = 256,
-    model: UnsafeMutablePointer<ifnet>? = nil
+    model: UnsafeMutablePointer<ifnet>? = nil,
+    prepare: (_ a: UnsafeMutablePointer<ifnet>, _ b: UnsafeMutablePointer<ifnet>) -> Void = { _, _ in }
   ) {
     self.engine = engine
     self.limit = limit
     let relay = Relay()
     guard
-      let a = unsafe engine.interfaces.make(name: name + "a", type: IFT_EPAIR, vnet: vnets.0, output: relay),
-      let b = unsafe engine.interfaces.make(name: name + "b", type: IFT_EPAIR, vnet: vnets.1, output: relay)
+      let a = unsafe engine.interfaces.make(
+        name: name + "a", type: IFT_EPAIR, vnet: vnets.0, isHidden: true, output: relay),
+      let b = unsafe engine.interfaces.make(
+        name: name + "b", type: IFT_EPAIR, vnet: vnets.1, isHidden: true, output: relay)
     else { return nil }
     unsafe a.pointee.if_peer = unsafe b
     unsafe b.pointee.if_peer = unsafe a
@@ -55,7 +59,10 @@ public final class InterfacePair: InterfaceOutput, @unchecked Sendable {
         unsafe end.pointee.if_mtu = unsafe model.pointee.if_mtu
       }
     }
+    unsafe prepare(a, b)
     relay.pair = self
+    unsafe engine.interfaces.publish(a)
+    unsafe engine.interfaces.publish(b)
   }
 
   deinit {
