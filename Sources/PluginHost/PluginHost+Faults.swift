@@ -2,8 +2,6 @@ import NetISR
 
 /// A fault of a plugin's code, with what the host knows of that code.
 public struct FaultReport: Sendable {
-  /// Counted from 1 over the host's life.
-  public let number: Int
   /// The plugin's name; nil for code of an image that is not known.
   public let plugin: String?
   /// Which of its generations; 0 for code of an image that is not known.
@@ -21,28 +19,21 @@ public struct FaultReport: Sendable {
 }
 
 extension PluginHost {
-  /// How many reports are kept; the newest.
-  static let keptFaults = 256
-
-  /// The faults so far, oldest first: the last 256. [any thread]
-  public func faultReports() -> [FaultReport] {
-    state.withLock { faults }
-  }
-
-  /// Keeps what is known of a fault, and notes which generation is not to be trusted. On the thread that recovered from
+  /// Says what is known of a fault, and notes which generation is not to be trusted. On the thread that recovered from
   /// it; the engine has taken the protocol out of service.
   func note(_ fault: Fault, protocolNumber: Int) {
     let report = state.withLock { () -> FaultReport in
       let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(fault.pluginAddress) }
       let place = PluginImage.place(of: fault.pluginAddress, in: generation?.image)
-      let report = FaultReport(
-        number: (faults.last?.number ?? 0) + 1, plugin: generation?.identity.name, generation: generation?.number ?? 0,
+      if let generation {
+        generation.quarantine("\(fault.summary) in \(place)")
+        // Its timers are its code, too.
+        engine.endCallouts(of: generation.image.addresses)
+      }
+      return FaultReport(
+        plugin: generation?.identity.name, generation: generation?.number ?? 0,
         buildID: generation?.image.buildID, proto: protocolNumber, place: place,
         backtrace: fault.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: fault)
-      generation?.quarantine("\(fault.summary) in \(place)")
-      if faults.count == Self.keptFaults { faults.removeFirst() }
-      faults.append(report)
-      return report
     }
     unsafe onFault?(report)
     logger.error(
@@ -52,10 +43,9 @@ extension PluginHost {
 
   /// Keeps a generation whose code faulted when it was told of its end.
   func keep(_ generation: Generation, after fault: Fault) {
-    note(fault, protocolNumber: Int(generation.proto))
     state.withLock {
-      generation.quarantine("netisr_plugin_unregister: \(fault.summary)")
       if !retired.contains(where: { $0 === generation }) { retired.append(generation) }
     }
+    note(fault, protocolNumber: Int(generation.proto))
   }
 }

@@ -96,6 +96,9 @@ extension PluginHost {
     } catch {
       throw PluginError(path, error.problems)
     }
+    if !image.isContained {
+      logger.warning("\(image.name): a fault in it will end this process: too many images are mapped")
+    }
     func fail(_ reason: String) -> PluginError {
       engine.abortRegistration(identity)
       engine.closeCallouts(of: image.addresses)

@@ -38,7 +38,7 @@ extension PluginHost {
   /// The end of a generation that no thread can be inside of.
   func retire(_ generation: Generation) {
     let isFaulty = state.withLock {
-      if !generation.isFaulty { generation.state = .retired }
+      generation.state = generation.isFaulty ? .quarantined : .retired
       generation.waitingFor = 0
       retired.append(generation)
       return generation.isFaulty

@@ -38,9 +38,6 @@ public final class PluginHost: @unchecked Sendable {
   /// Called with every fault, on the thread that recovered from it. Set it before plugins are loaded.
   nonisolated(unsafe) public var onFault: ((FaultReport) -> Void)? = nil
 
-  /// What plugins' code has done, oldest first.
-  var faults: [FaultReport] = []
-
   /// A host for one engine. Faults of plugins no longer end the process.
   public init(engine: Engine, policy: InspectionPolicy = InspectionPolicy(), logger: Logger) {
     self.engine = engine
@@ -51,7 +48,7 @@ public final class PluginHost: @unchecked Sendable {
     } catch {
       logger.error("faults of plugins will end this process: \(error)")
     }
-    unsafe engine.onFault = { [unowned self] in self.note($1, protocolNumber: $0) }
+    unsafe engine.onFault = { [weak self] in self?.note($1, protocolNumber: $0) }
     unsafe engine.onLog = { level, plugin, line in
       let levels: [Logger.Level] = [.debug, .info, .warning, .error]
       logger.log(level: levels[min(Int(level), 3)], "\(plugin ?? "plugin"): \(line)")

@@ -17,6 +17,8 @@ final class PluginImage: @unchecked Sendable {
   // Open from init until `close` returns true, and then never used.
   private let handle: UnsafeMutableRawPointer
 
+  /// Whether faults in it are told from the host's own.
+  let isContained: Bool
   /// First address, and the one behind the last.
   let addresses: Range<UInt>
 
@@ -53,7 +55,7 @@ final class PluginImage: @unchecked Sendable {
     var image = netisr_host_image()
     let found = unsafe netisr_host_image_of(handle, &image) == 0
     addresses = found ? image.low..<image.high : 0..<0
-    if found { _ = netisr_host_plugin_image_add(image.low, image.high) }
+    isContained = found && netisr_host_plugin_image_add(image.low, image.high) == 0
     let size = Int(image.build_id_size)
     buildID =
       found && size > 0

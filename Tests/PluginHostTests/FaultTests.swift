@@ -80,12 +80,6 @@ private func badPlugin(_ misdeed: Misdeed?, callback: String = "", build: Int = 
   """
 }
 
-private func makeDirectory() throws -> String {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("netisr-\(UUID().uuidString)").path
-  try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-  return directory
-}
-
 /// Images of this test stay mapped: under a name that no other test looks for.
 private func renamed(_ source: String) -> String { source.replacingOccurrences(of: "probe", with: "faulty") }
 
@@ -97,6 +91,30 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
   return m
 }
 
+/// What a host tells of faults.
+private final class FaultBook: @unchecked Sendable {
+  private let lock = NSLock()
+  private var all: [FaultReport] = []
+
+  func add(_ report: FaultReport) { lock.withLock { all.append(report) } }
+  var reports: [FaultReport] { lock.withLock { all } }
+  var summaries: [String] { reports.map(\.fault.summary) }
+}
+
+/// A host, a folder for plugins, and what it tells of faults.
+private func withFaults(
+  _ dispatch: Dispatch = .direct, workers: Bool = true,
+  _ body: (_ folder: String, Engine, PluginHost, FaultBook) throws -> Void
+) throws {
+  try Fixtures.withTemporaryDirectory { folder in
+    let book = FaultBook()
+    try withHost(dispatch: dispatch, workers: workers) { engine, host in
+      host.onFault = { book.add($0) }
+      try body(folder, engine, host, book)
+    }
+  }
+}
+
 /// A fault ends no more than the plugin that it is in.
 @Suite(.serialized) struct FaultTests {
   /// Under a sanitizer, functions of the library are its own, in the host's program: a fault there is not the plugin's.
@@ -106,18 +124,16 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
 
   @Test(arguments: misdeeds, Dispatch.allCases.filter { $0 != .default })
   fileprivate func theHostOutlivesAHandler(_ misdeed: Misdeed, _ dispatch: Dispatch) throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    try CPlugin.compile(badPlugin(misdeed), to: "\(directory)/bad.so", isInstrumented: false)
-    try CPlugin.compile(CPlugin.probe(build: 1), to: "\(directory)/probe.so")
-    try withHost(dispatch: dispatch) { engine, host in
-      try host.load("\(directory)/bad.so")
-      try host.load("\(directory)/probe.so")
+    try withFaults(dispatch) { folder, engine, host, faults in
+      try CPlugin.compile(badPlugin(misdeed), to: "\(folder)/bad.so", isInstrumented: false)
+      try CPlugin.compile(CPlugin.probe(build: 1), to: "\(folder)/probe.so")
+      try host.load("\(folder)/bad.so")
+      try host.load("\(folder)/probe.so")
       engine.withAttachedThread {
         for _ in 0..<10 { #expect(netisr_dispatch(12, packet(".")) == 0) }
         #expect(eventually { engine.isDrained })
         _ = netisr_dispatch(12, packet("!"))
-        #expect(eventually { !host.faultReports().isEmpty })
+        #expect(eventually { !faults.reports.isEmpty })
         for _ in 0..<10 { #expect(netisr_dispatch(12, packet(".")) == EPROTONOSUPPORT) }
         // The others go on.
         for _ in 0..<100 { #expect(netisr_dispatch(11, packet(".")) == 0) }
@@ -128,8 +144,8 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
       #expect(balance.handled == 110)
       #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 11"])
 
-      let report = try #require(host.faultReports().first)
-      #expect(host.faultReports().count == 1)
+      let report = try #require(faults.reports.first)
+      #expect(faults.reports.count == 1)
       #expect(report.plugin == "bad" && report.generation == 1 && report.proto == 12)
       #expect(report.fault.summary.hasPrefix(misdeed.summary), "\(report.fault.summary)")
       #expect(report.fault.packet == [UInt8](repeating: UInt8(ascii: "!"), count: 16))
@@ -137,7 +153,7 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
       #expect(host.list().first { $0.name == "bad" }?.state == .quarantined)
 
       // A better build takes its place.
-      try CPlugin.compile(badPlugin(nil, build: 2), to: "\(directory)/bad.so", isInstrumented: false)
+      try CPlugin.compile(badPlugin(nil, build: 2), to: "\(folder)/bad.so", isInstrumented: false)
       try host.reload("bad")
       engine.withAttachedThread {
         for _ in 0..<10 { #expect(netisr_dispatch(12, packet("!")) == 0) }
@@ -153,11 +169,9 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
   /// In the middle of a batch: what came before is handled, what comes after is dropped and counted.
   @Test(arguments: Dispatch.allCases.filter { $0 != .default })
   func aBatchIsLostFromTheFaultOn(_ dispatch: Dispatch) throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    try CPlugin.compile(badPlugin(.trap), to: "\(directory)/bad.so", isInstrumented: false)
-    try withHost(dispatch: dispatch, workers: false) { engine, host in
-      try host.load("\(directory)/bad.so")
+    try withFaults(dispatch, workers: false) { folder, engine, host, _ in
+      try CPlugin.compile(badPlugin(.trap), to: "\(folder)/bad.so", isInstrumented: false)
+      try host.load("\(folder)/bad.so")
       engine.withAttachedThread {
         var batch: [UnsafeMutablePointer<mbuf>?] = (0..<20).map { packet($0 == 7 ? "!" : ".") }
         _ = netisr_dispatch_batch(12, 0, &batch, 20)
@@ -174,63 +188,126 @@ private func packet(_ first: Character) -> UnsafeMutablePointer<mbuf> {
 
   @Test(arguments: Dispatch.allCases.filter { $0 != .default && $0 != .direct })
   func theHostOutlivesACallback(_ dispatch: Dispatch) throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    try CPlugin.compile(
-      badPlugin(nil, callback: Misdeed.wildWrite.rawValue), to: "\(directory)/bad.so", isInstrumented: false)
-    try withHost(dispatch: dispatch) { engine, host in
-      try host.load("\(directory)/bad.so")
+    try withFaults(dispatch) { folder, engine, host, faults in
+      try CPlugin.compile(
+        badPlugin(nil, callback: Misdeed.wildWrite.rawValue), to: "\(folder)/bad.so", isInstrumented: false)
+      try host.load("\(folder)/bad.so")
       engine.withAttachedThread {
         #expect(netisr_dispatch(12, packet(".")) == EFAULT)
         #expect(netisr_dispatch(12, packet(".")) == EPROTONOSUPPORT)
       }
-      #expect(host.faultReports().map(\.fault.summary) == ["SIGSEGV at 0xdead0"])
+      #expect(faults.summaries == ["SIGSEGV at 0xdead0"])
       #expect(engine.conservation().isBalanced)
     }
   }
 
+  /// Unloaded, it stays mapped and is listed; its name is free.
+  @Test func aQuarantinedPluginCanBeUnloaded() throws {
+    try withFaults { folder, engine, host, faults in
+      try CPlugin.compile(badPlugin(.trap), to: "\(folder)/bad.so", isInstrumented: false)
+      try host.load("\(folder)/bad.so")
+      engine.withAttachedThread { #expect(netisr_dispatch(12, packet("!")) == EFAULT) }
+      try host.unload("bad")
+      #expect(host.list().map(\.state) == [.quarantined])
+      try host.load("\(folder)/bad.so")
+      #expect(host.list().map(\.state) == [.serving, .quarantined])
+      engine.withAttachedThread { #expect(netisr_dispatch(12, packet(".")) == 0) }
+      #expect(faults.reports.count == 1)
+    }
+  }
+
+  /// A plugin whose timer counts, and may fault at its third call.
+  private static func ticking(_ misdeed: String) -> String {
+    renamed(
+      CPlugin.probe(
+        build: 1,
+        extra: """
+          static counter_t ticks;
+          static struct callout timer;
+          static void tick(void *argument)
+          {
+            static int calls;
+            (void)argument;
+            counter_add(ticks, 1);
+            callout_reset(&timer, 1000000, tick, NULL);
+            if (++calls == 3) { \(misdeed) }
+          }
+          """,
+        registration: """
+          if ((error = counter_define("probe.ticks", &ticks)) != 0)
+            return (error);
+          callout_init(&timer, 0);
+          callout_reset(&timer, 1000000, tick, NULL);
+          """))
+  }
+
+  /// The protocol that it serves is quarantined, as if its handler had faulted.
+  @Test func aFaultingCalloutIsTheLast() throws {
+    try withFaults { folder, engine, host, faults in
+      try CPlugin.compile(Self.ticking("__builtin_trap();"), to: "\(folder)/faulty.so", isInstrumented: false)
+      try host.load("\(folder)/faulty.so")
+      #expect(eventually { !faults.reports.isEmpty })
+      usleep(50_000)
+      #expect(faults.summaries == ["SIGILL"])
+      #expect(faults.reports.first?.plugin == "faulty" && faults.reports.first?.proto == 11)
+      #expect(engine.counterValue(named: "faulty.ticks") == 3)
+      engine.withAttachedThread { #expect(netisr_dispatch(11, packet(".")) == EPROTONOSUPPORT) }
+    }
+  }
+
+  /// None of its code is run again: neither its handler nor its timers.
+  @Test func aFaultingHandlerEndsItsCallouts() throws {
+    try withFaults { folder, engine, host, faults in
+      let source = Self.ticking("").replacingOccurrences(of: "counter_add(mine, 1);", with: "__builtin_trap();")
+      try CPlugin.compile(source, to: "\(folder)/faulty.so", isInstrumented: false)
+      try host.load("\(folder)/faulty.so")
+      #expect(eventually { engine.counterValue(named: "faulty.ticks")! > 3 })
+      engine.withAttachedThread { #expect(netisr_dispatch(11, packet(".")) == EFAULT) }
+      #expect(faults.reports.count == 1)
+      // One may have begun before.
+      usleep(20_000)
+      let ticks = engine.counterValue(named: "faulty.ticks")
+      usleep(50_000)
+      #expect(engine.counterValue(named: "faulty.ticks") == ticks)
+    }
+  }
+
   @Test func aFaultingRegistrationIsARefusal() throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    let source = CPlugin.probe(build: 1, registration: "*(volatile int *)(uintptr_t)0xdead0 = 1;")
-    try CPlugin.compile(renamed(source), to: "\(directory)/probe.so", isInstrumented: false)
-    try CPlugin.compile(renamed(CPlugin.probe(build: 2)), to: "\(directory)/good.so", isInstrumented: false)
-    try withHost { engine, host in
-      let error = #expect(throws: PluginError.self) { try host.load("\(directory)/probe.so") }
+    try withFaults { folder, engine, host, _ in
+      let source = CPlugin.probe(build: 1, registration: "*(volatile int *)(uintptr_t)0xdead0 = 1;")
+      try CPlugin.compile(renamed(source), to: "\(folder)/probe.so", isInstrumented: false)
+      try CPlugin.compile(renamed(CPlugin.probe(build: 2)), to: "\(folder)/good.so", isInstrumented: false)
+      let error = #expect(throws: PluginError.self) { try host.load("\(folder)/probe.so") }
       #expect(
         error?.description.contains("netisr_plugin_register: SIGSEGV at 0xdead0 in netisr_plugin_register+0x") == true)
-      try host.load("\(directory)/good.so")
+      try host.load("\(folder)/good.so")
     }
   }
 
   @Test func aFaultingEndIsKept() throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    let source = CPlugin.probe(
-      build: 1, extra: "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { __builtin_trap(); }"
-    )
-    try CPlugin.compile(renamed(source), to: "\(directory)/probe.so", isInstrumented: false)
-    try withHost { engine, host in
-      try host.load("\(directory)/probe.so")
+    try withFaults { folder, engine, host, faults in
+      let source = CPlugin.probe(
+        build: 1,
+        extra: "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { __builtin_trap(); }")
+      try CPlugin.compile(renamed(source), to: "\(folder)/probe.so", isInstrumented: false)
+      try host.load("\(folder)/probe.so")
       try host.unload("faulty")
       #expect(host.list().map(\.state) == [.quarantined])
-      #expect(host.faultReports().map(\.fault.summary) == ["SIGILL"])
+      #expect(faults.summaries == ["SIGILL"])
     }
   }
 
   /// Many threads fault at the same time in the same handler: each recovers, and the protocol is quarantined once.
   @Test func manyThreadsFaultAtOnce() throws {
-    let directory = try makeDirectory()
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    try CPlugin.compile(badPlugin(.division), to: "\(directory)/bad.so", isInstrumented: false)
-    try withHost(dispatch: .direct) { engine, host in
-      try host.load("\(directory)/bad.so")
+    try withFaults { folder, engine, host, faults in
+      try CPlugin.compile(badPlugin(.division), to: "\(folder)/bad.so", isInstrumented: false)
+      try host.load("\(folder)/bad.so")
       DispatchQueue.concurrentPerform(iterations: 8) { _ in
         engine.withAttachedThread {
           for number in 0..<1000 { _ = netisr_dispatch(12, packet(number == 500 ? "!" : ".")) }
         }
       }
-      #expect((1...8).contains(host.faultReports().count))
+      #expect((1...8).contains(faults.reports.count))
       let balance = engine.conservation()
       #expect(balance.isBalanced && balance.received == 8000)
     }

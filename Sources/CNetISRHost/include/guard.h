@@ -10,8 +10,9 @@
  * for this.
  *
  * setjmp(3) does the same, but stores twice as much, takes 5 ns, and can't be
- * called from Swift.  A guarded call costs about 1 ns, and one for a batch
- * costs that once: then a packet costs one store, of the place in the list.
+ * called from Swift.  A guarded call takes 33 instructions where a plain one
+ * takes two; one for a batch takes them once, and then a packet costs one
+ * store, of the place in the list.
  *
  * Frames nest: a handler that dispatches directly is guarded, and so is the
  * handler that it calls.  The innermost recovers.

@@ -44,8 +44,7 @@ extension Engine {
     }
   }
 
-  /// A callout faulted: the protocol that its code serves is quarantined, as if its handler had. (Its other callouts go on: they
-  /// end with the code.)
+  /// A callout faulted: the protocol that its code serves is quarantined, as if its handler had.
   @inline(never)
   private func contain(_ context: UnsafeMutablePointer<ThreadContext>, _ due: CalloutQueue.Due) {
     let address = unsafe UInt(bitPattern: unsafeBitCast(due.function, to: UnsafeRawPointer.self))
@@ -124,6 +123,9 @@ extension Engine {
     callouts.close(code)
     gracePeriod.wait()
   }
+
+  /// Stops the callouts of code that faulted, but for those that run at this moment, and lets it arm no more. [any thread]
+  public func endCallouts(of code: Range<UInt>) { callouts.close(code) }
 
   /// Says which protocol the code in a range of addresses serves, for the report of a callout that faults. [control]
   public func nameCallouts(of code: Range<UInt>, proto: UInt32) { callouts.name(code, Int(proto)) }
