@@ -257,7 +257,7 @@ import TestSupport
     let book = Book()
     let entries = (0..<200).map { Entry($0, book) }
     var model: [Int: (deadline: UInt64, arm: Int)] = [:]
-    var random = Generator(state: 42)
+    var random = SeededGenerator(seed: 42)
     var wanted: [Int] = []
     var now: UInt64 = 0
     for step in 0..<20_000 {
@@ -283,19 +283,6 @@ import TestSupport
       }
     }
     #expect(wanted.count > 1000 && book.names == wanted)
-  }
-
-  /// SplitMix64.
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import CNetISR
 import Glibc
+import TestSupport
 import Testing
 
 @testable import NetISR
@@ -142,7 +143,7 @@ import Testing
   @Test(arguments: 1...8) func randomSequences(seed: Int) {
     let engine = Engine()
     engine.withAttachedThread {
-      var model = Model(random: SeededGenerator(state: UInt64(seed)))
+      var model = Model(random: SeededGenerator(seed: UInt64(seed)))
       for step in 0..<1500 {
         let operation = model.step()
         model.check(step, operation)
@@ -158,7 +159,7 @@ import Testing
     let engine = Engine()
     engine.mbufLimit = 48 << 10
     engine.withAttachedThread {
-      var random = SeededGenerator(state: UInt64(seed))
+      var random = SeededGenerator(seed: UInt64(seed))
       var chains: [Mbuf] = []
       let source = [CChar](repeating: 3, count: 5000)
       for _ in 0..<3000 {

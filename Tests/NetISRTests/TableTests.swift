@@ -1,5 +1,6 @@
 import CNetISR
 import Glibc
+import TestSupport
 import Testing
 
 @testable import NetISR
@@ -180,7 +181,7 @@ struct Table {
   @Test func evictionIsByAge() {
     engine.withAttachedThread {
       let table = Table(t: Spec(max: 64).make(in: engine))
-      var random = SeededGenerator(state: 3)
+      var random = SeededGenerator(seed: 3)
       var order: [UInt64] = []
       for round in 0..<5000 as Range<UInt64> {
         switch Int.random(in: 0...5, using: &random) {
@@ -224,7 +225,7 @@ struct Table {
       let valueSize = keySize * 3 + 1
       let spec = Spec(keySize: UInt32(keySize), valueSize: UInt32(valueSize), max: 200)
       let t = spec.make(in: engine)
-      var random = SeededGenerator(state: UInt64(keySize))
+      var random = SeededGenerator(seed: UInt64(keySize))
       var models: [UInt32: [[UInt8]: [UInt8]]] = [0: [:], 7: [:], 255: [:]]
       for _ in 0..<8000 {
         let vnet = [0, 7, 255].randomElement(using: &random)! as UInt32

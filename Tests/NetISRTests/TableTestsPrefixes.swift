@@ -1,5 +1,6 @@
 import CNetISR
 import Glibc
+import TestSupport
 import Testing
 
 @testable import NetISR
@@ -63,7 +64,7 @@ import Testing
     engine.withAttachedThread {
       let t = Spec(name: "route.table", kind: UInt32(TABLE_LPM), keySize: UInt32(size + 4), valueSize: 8).make(
         in: engine)
-      var random = SeededGenerator(state: seed)
+      var random = SeededGenerator(seed: seed)
       var model: [[UInt8]: UInt64] = [:]
       func address() -> [UInt8] {
         // Bytes of few values, so that addresses share prefixes of all lengths.

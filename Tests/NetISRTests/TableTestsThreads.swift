@@ -1,5 +1,6 @@
 import CNetISR
 import Glibc
+import TestSupport
 import Testing
 
 @testable import NetISR
@@ -13,7 +14,7 @@ import Testing
       nonisolated(unsafe) let shared = t
       runThreads(4) { index in
         engine.withAttachedThread {
-          var random = SeededGenerator(state: UInt64(index))
+          var random = SeededGenerator(seed: UInt64(index))
           var value = [UInt64](repeating: 0, count: 8)
           for _ in 0..<10_000 {
             var key = UInt64.random(in: 0..<32, using: &random)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import PacketIO
@@ -58,7 +59,7 @@ private struct Reading {
 
   /// Bytes of file header, record headers and data changed, and files cut: the same seeds each time.
   @Test func spoiledCaptures() throws {
-    var random = Seeded(state: 1)
+    var random = SeededGenerator(seed: 1)
     for url in captures() {
       let bytes = [UInt8](try Data(contentsOf: url).prefix(6_000))
       for round in 0..<12 {
@@ -134,18 +135,5 @@ private struct Reading {
       #expect(try reader.next({ $1.number }) == 3)
       #expect(try reader.next({ $1.number }) == nil)
     }
-  }
-}
-
-/// SplitMix64: the same numbers in each run.
-private struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -30,18 +30,6 @@ import TestSupport
     }
   }
 
-  private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = state
-      mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-      return mixed ^ mixed >> 31
-    }
-  }
-
   private static let interesting: [UInt64] = [
     0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 24, 0x7f, 0x80, 0xff, 0x100, 0xfff, 0x1000, 0x1001, 0x7fff, 0x8000, 0xffff,
     0x10000,
@@ -50,7 +38,7 @@ import TestSupport
   ]
 
   /// Changes one to eight things: bits, bytes, numbers, blocks; now and then the length.
-  private static func mutate(_ bytes: inout [UInt8], core: Int, _ random: inout SplitMix) {
+  private static func mutate(_ bytes: inout [UInt8], core: Int, _ random: inout SeededGenerator) {
     for _ in 0..<Int.random(in: 1...8, using: &random) where bytes.count >= 64 {
       // Nearly all that is read lies in the headers and the dynamic tables.
       let limit = Int.random(in: 0..<4, using: &random) > 0 ? min(core, bytes.count) : bytes.count
@@ -88,7 +76,7 @@ import TestSupport
     let standard = CPlugin.sanitizer == "thread" ? 2_000 : 100_000
     let count = environment["NETISR_MUTATIONS"].flatMap { Int($0) } ?? standard
     print("mutations: NETISR_SEED=\(seed) NETISR_MUTATIONS=\(count)")
-    var random = SplitMix(state: seed)
+    var random = SeededGenerator(seed: seed)
     let inspector = Inspector()
 
     let shipped = try Workshop.read(Workshop.products.appending(path: "libnull.so").path)

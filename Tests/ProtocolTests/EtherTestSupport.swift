@@ -1,21 +1,13 @@
 import CNetISR
 import TestSupport
 
-/// Damages packets, the same way each time: a seed, and SplitMix64.
+/// Damages packets, the same way each time.
 struct ByteMutator: RandomNumberGenerator {
-  private var state: UInt64
+  private var random: SeededGenerator
 
-  init(seed: UInt64) {
-    state = seed
-  }
+  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { random.next() }
 
   /// Flips, replaces, cuts, grows: one to four times.
   mutating func mutate(_ bytes: [UInt8]) -> [UInt8] {

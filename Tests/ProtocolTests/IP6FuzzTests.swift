@@ -72,7 +72,7 @@ import Testing
 
   @Test(arguments: [UInt64(1), 2, 3])
   func changedPackets(seed: UInt64) throws {
-    var generator = SeededGenerator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     // Two workers' queues: nh_m2flow sees every packet first.
     let harness = try Harness(plugins: ["ip6"], cpus: 2, dispatch: .deferred)
     var time: UInt64 = 1_000_000_000
@@ -103,7 +103,7 @@ import Testing
 
   /// Each packet ends in one counter, when no fragments are among them.
   @Test func everyPacketEndsOnce() throws {
-    var generator = SeededGenerator(state: 99)
+    var generator = SeededGenerator(seed: 99)
     let harness = try Harness(plugins: ["ip6"])
     var sent: UInt64 = 0
     for _ in 0..<10_000 {
@@ -120,7 +120,7 @@ import Testing
 
   /// Fragments of a few datagrams, in any order, some changed: what is put together has been sent so.
   @Test func changedFragments() throws {
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     let harness = try Harness(plugins: ["ip6"])
     var time: UInt64 = 1_000_000_000
     for round in 0..<300 {

@@ -116,16 +116,3 @@ func ip6Counts(_ packet: [UInt8], split: [Int] = [], wireLength: Int? = nil) thr
   harness.input(NETISR_IPV6, packet, split: split, wireLength: wireLength)
   return harness.ip6Counters
 }
-
-/// A generator with a seed: SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}

@@ -38,7 +38,7 @@ import Testing
   @Test(arguments: [8, 16, 1232, 1448, 2048, 2056, 4096, 30_000])
   func anyOrderMakesAWhole(size: Int) throws {
     let harness = try harness()
-    var generator = SeededGenerator(state: UInt64(size))
+    var generator = SeededGenerator(seed: UInt64(size))
     for (round, count) in [5000, 2040, 2041, 4088, 9000].enumerated() {
       let fragments = Datagram(count, id: UInt32(round)).fragments(of: size)
       guard fragments.count > 1 else { continue }

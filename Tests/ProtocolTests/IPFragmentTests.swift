@@ -24,7 +24,7 @@ import Testing
   enum Order: CaseIterable { case forward, backward, shuffled, evenThenOdd }
 
   static func arrange(_ fragments: [[UInt8]], _ order: Order) -> [[UInt8]] {
-    var generator = SplitMix(state: UInt64(fragments.count))
+    var generator = SeededGenerator(seed: UInt64(fragments.count))
     switch order {
     case .forward: return fragments
     case .backward: return fragments.reversed()
@@ -77,7 +77,7 @@ import Testing
       swap(&other.source, &other.destination)
       wholes.append(other)
     }
-    var generator = SplitMix(state: 1)
+    var generator = SeededGenerator(seed: 1)
     let fragments = wholes.flatMap { $0.fragments(of: 104) }.shuffled(using: &generator)
     for fragment in fragments { harness.input(NETISR_IP, fragment) }
     let got = Self.delivered(harness)
@@ -163,7 +163,7 @@ import Testing
   /// Random ranges of random content against a model of bytes: what came first stays.
   @Test func whatCameFirstStays() throws {
     let harness = try Harness.ip()
-    var generator = SplitMix(state: 42)
+    var generator = SeededGenerator(seed: 42)
     var overlaps: UInt64 = 0
     for round in 0..<400 {
       let blocks = Int.random(in: 2...100, using: &generator)

@@ -17,7 +17,7 @@ import Testing
 
   /// Turns bits, cuts, repeats; most of the time the header checksum is made right again, so that what lies behind is
   /// reached.
-  static func mutate(_ bytes: [UInt8], _ generator: inout SplitMix) -> [UInt8] {
+  static func mutate(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 0...4, using: &generator) where !bytes.isEmpty {
       let index = Int.random(in: 0..<min(bytes.count, Bool.random(using: &generator) ? 60 : .max), using: &generator)
@@ -50,7 +50,7 @@ import Testing
   func mutatedPackets(seed: UInt64) throws {
     let whole = try Harness.ip()
     let cut = try Harness.ip()
-    var generator = SplitMix(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var time: UInt64 = 1 << 60
     for _ in 0..<10_000 {
       let bytes = Self.mutate(Self.seeds.randomElement(using: &generator)!, &generator)

@@ -76,19 +76,6 @@ func icmpMessage(type: UInt8, code: UInt8 = 0, rest: [UInt8] = [0, 0, 0, 1, 1, 2
   return [type, code, UInt8(sum >> 8), UInt8(sum & 0xff)] + rest
 }
 
-/// A generator with a seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
-
 extension Harness {
   /// ip alone: what it hands to igmp is recorded.
   static func ip() throws -> Harness { try Harness(plugins: ["ip"]) }
