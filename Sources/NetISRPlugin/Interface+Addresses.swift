@@ -12,9 +12,10 @@ extension Interface {
 
   /// The link-level address as a number of 48 bits; nil when the interface has none of six bytes.
   public var etherAddress: UInt64? {
-    guard unsafe ifp.pointee.if_lladdrlen == 6 else { return nil }
-    let bytes = unsafe ifp.pointee.if_lladdr
-    let high = UInt64(bytes.0) << 40 | UInt64(bytes.1) << 32 | UInt64(bytes.2) << 24
-    return high | UInt64(bytes.3) << 16 | UInt64(bytes.4) << 8 | UInt64(bytes.5)
+    var word: UInt64 = 0
+    let length = unsafe withUnsafeMutableBytes(of: &word) {
+      unsafe ifnet_lladdr(ifp, $0.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self))
+    }
+    return length == 6 ? UInt64(bigEndian: word) >> 16 : nil
   }
 }

@@ -31,7 +31,7 @@ extension Interface {
 
   /// Its addresses are used without looking whether another station uses them (IFNET_NODAD).
   @inlinable
-  public var skipsDetection: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_NODAD) != 0 }
+  public var skipsDetection: Bool { unsafe ifnet_flags(ifp) & UInt32(IFNET_NODAD) != 0 }
 
   /// Has `function` called soon after this generation has begun to serve, and after each change of the host's interfaces or
   /// their addresses. Only in `netisr_plugin_register`. [control]

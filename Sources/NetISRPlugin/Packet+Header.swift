@@ -130,11 +130,11 @@ public struct Interface {
 
   /// Only listens: every destination counts as local, nothing is answered or forwarded.
   @inlinable
-  public var isMonitor: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_MONITOR) != 0 }
+  public var isMonitor: Bool { unsafe ifnet_flags(ifp) & UInt32(IFNET_MONITOR) != 0 }
 
   /// Packets can come and go.
   @inlinable
-  public var isUp: Bool { unsafe ifp.pointee.if_flags & UInt32(IFNET_UP) != 0 }
+  public var isUp: Bool { unsafe ifnet_flags(ifp) & UInt32(IFNET_UP) != 0 }
 
   /// The other end of a pair.
   @inlinable

@@ -6,8 +6,8 @@
  * interface outlives every packet that came in by it.
  *
  * While packets flow, the host may change IFNET_UP, if_mtu, if_lladdr and
- * if_lladdrlen, as the device changes: each of them with one store, so a
- * reader sees the old value or the new one.
+ * if_lladdrlen, as the device changes: each of them with one store.  Read by
+ * the functions below, each is the old value or the new one, never a mixture.
  */
 #ifndef _IFNET_H_
 #define _IFNET_H_
@@ -64,8 +64,34 @@ struct ifnet {
 	void *if_softc; /* private to the host */
 };
 
-/* The interface's addresses, if_addrcount of them. */
-__attribute__((unused)) static inline const struct ifnet_addr *
+/* What the host may change at any time, with one load each.  [any thread] */
+#define IFNET_READER __attribute__((unused)) static inline
+
+IFNET_READER uint32_t
+ifnet_flags(const struct ifnet *ifp)
+{
+	return (__atomic_load_n(&ifp->if_flags, __ATOMIC_RELAXED));
+}
+
+IFNET_READER uint32_t
+ifnet_mtu(const struct ifnet *ifp)
+{
+	return (__atomic_load_n(&ifp->if_mtu, __ATOMIC_RELAXED));
+}
+
+/* Writes the link-level address to to, and returns its length in bytes. */
+IFNET_READER uint32_t
+ifnet_lladdr(const struct ifnet *ifp, uint8_t to[8])
+{
+	typedef uint64_t __attribute__((may_alias)) word;
+	word address = __atomic_load_n((const word *)(const void *)ifp->if_lladdr, __ATOMIC_RELAXED);
+
+	__builtin_memcpy(to, &address, sizeof(address));
+	return (__atomic_load_n(&ifp->if_lladdrlen, __ATOMIC_RELAXED));
+}
+
+/* The interface's addresses, if_addrcount of them: they never change. */
+IFNET_READER const struct ifnet_addr *
 ifnet_addresses(const struct ifnet *ifp)
 {
 	return (ifp->if_addrs);

@@ -92,7 +92,7 @@ public struct InterfaceSummary: Codable, Sendable {
     file = ""
     linktype = LinkType.en10MB.name
     self.state = state
-    mtu = unsafe interface.pointee.if_mtu
+    mtu = unsafe ifnet_mtu(interface)
     address = unsafe Self.address(of: interface)
     addresses = unsafe InterfaceAddress.read(from: interface).map(\.description)
     queues = 1
@@ -117,10 +117,9 @@ public struct InterfaceSummary: Codable, Sendable {
   }
 
   private static func address(of interface: UnsafeMutablePointer<ifnet>) -> String {
-    let count = unsafe min(Int(interface.pointee.if_lladdrlen), 8)
-    return unsafe withUnsafeBytes(of: interface.pointee.if_lladdr) { bytes in
-      unsafe bytes.prefix(count).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
-    }
+    var bytes = [UInt8](repeating: 0, count: 8)
+    let count = unsafe Int(ifnet_lladdr(interface, &bytes))
+    return bytes.prefix(count).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
   }
 }
 

@@ -39,9 +39,9 @@ public func if_output(
     error = EINVAL
   } else if family != 4 {
     error = EAFNOSUPPORT
-  } else if unsafe ifp.pointee.if_flags & UInt32(IFNET_MONITOR) != 0 {
+  } else if unsafe ifnet_flags(ifp) & UInt32(IFNET_MONITOR) != 0 {
     error = ENXIO
-  } else if unsafe ifp.pointee.if_flags & UInt32(IFNET_UP) == 0 {
+  } else if unsafe ifnet_flags(ifp) & UInt32(IFNET_UP) == 0 {
     error = ENETDOWN
   }
   guard error == 0 else {

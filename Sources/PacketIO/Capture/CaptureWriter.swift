@@ -30,7 +30,8 @@ public enum CaptureWriter {
     else { throw CaptureError(.cannotOpen, path: path, reason: "no memory") }
     defer { unsafe pcap_close(capture) }
     guard let dumper = unsafe pcap_dump_open(capture, path) else {
-      throw CaptureError(.cannotOpen, path: path, reason: unsafe String(cString: pcap_geterr(capture)))
+      // libpcap's own words begin with the path, which ours have already.
+      throw CaptureError(.cannotOpen, path: path, reason: unsafe String(cString: strerror(errno)))
     }
     defer { unsafe pcap_dump_close(dumper) }
     var header = pcap_pkthdr()
