@@ -100,7 +100,7 @@ extension Rig {
   private static func runner(_ side: Side) -> @convention(c) (UInt32) -> Int32 {
     switch side {
     case .baseline: baseline_run
-    case .engine: { wsid in Engine.current?.engine.runWorker(Int(wsid)) == true ? 1 : 0 }
+    case .engine: { _ in Engine.current?.engine.pollWorker() == true ? 1 : 0 }
     }
   }
 

@@ -100,13 +100,14 @@ extension Engine {
     let set = workers
     for wsid in 0..<set.count {
       withAttachedThread(cpu: UInt32(wsid)) {
-        unsafe set.streams[wsid].enter()
-        unsafe runCallouts(set, wsid, ThreadContext.current!, isExact: true)
-        unsafe set.streams[wsid].leave()
+        let context = unsafe ThreadContext.current!
+        let turn = unsafe set.streams[wsid].enter(context)
+        unsafe runCallouts(set, wsid, context, isExact: true)
+        unsafe set.streams[wsid].leave(turn, context)
         // Woken for callouts, which are done.
         if unsafe set.streams[wsid].takeSignal() {
           unsafe set.streams[wsid].announceSleep()
-          if unsafe pending(set, wsid, ThreadContext.current!) != 0 { unsafe set.streams[wsid].wake() }
+          if unsafe pending(set, wsid, context) != 0 { unsafe set.streams[wsid].wake() }
         }
       }
     }

@@ -19,7 +19,7 @@ extension Engine {
   /// - Parameter lingers: a worker thread waits a moment before it finds that nothing is pending.
   func process(_ set: WorkerSet, _ wsid: Int, _ context: UnsafeMutablePointer<ThreadContext>, lingers: Bool) {
     let stream = unsafe set.streams + wsid
-    unsafe stream.pointee.enter()
+    var turn = unsafe stream.pointee.enter(context)
     var isFirst = true
     while true {
       unsafe runCallouts(set, wsid, context, isExact: isFirst)
@@ -33,15 +33,15 @@ extension Engine {
         // Looked up anew: it may have gone while this thread stepped back.
         if let row = unsafe set.row(number) { unsafe handled &+= drain(row + wsid, wsid, number, context) }
         if unsafe stream.pointee.isWanted {
-          unsafe stream.pointee.leave()
-          unsafe stream.pointee.enter()
+          unsafe stream.pointee.leave(turn, context)
+          unsafe turn = stream.pointee.enter(context)
         }
       }
       if lingers && handled < Self.batch {
         for _ in 0..<Self.linger { netisr_host_pause() }
       }
     }
-    unsafe stream.pointee.leave()
+    unsafe stream.pointee.leave(turn, context)
   }
 
   /// The protocols that have packets queued in a workstream.
@@ -144,13 +144,28 @@ extension Engine {
     }
   }
 
-  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran, or a callout is due; for an engine
+  /// Runs the worker of the calling thread's own CPU, if there is work: for a thread that receives and handles in turn, and
+  /// comes by again and again. The worker counts as awake, so that nobody wakes it: without worker threads, and until
+  /// `runWorker`. Returns whether it ran. [any thread] of the engine that is in no handler.
+  @discardableResult
+  public func pollWorker() -> Bool {
+    guard let context = unsafe ThreadContext.current else { return false }
+    let set = workers
+    let wsid = unsafe Int(context.pointee.cpu)
+    guard wsid < set.count else { return false }
+    unsafe set.streams[wsid].stayAwake()
+    guard unsafe pending(set, wsid, context) != 0 || restForCallouts(set, wsid) == 0 else { return false }
+    unsafe process(set, wsid, context, lingers: false)
+    return true
+  }
+
+  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran, or polled, or a callout is due; for an engine
   /// that is driven by hand. Returns whether it ran.
   @discardableResult
   public func runWorker(_ wsid: Int) -> Bool {
     let set = workers
     guard wsid >= 0, wsid < set.count,
-      unsafe set.streams[wsid].takeSignal() || restForCallouts(set, wsid) == 0
+      unsafe set.streams[wsid].takeSignal() || set.streams[wsid].isAwake || restForCallouts(set, wsid) == 0
     else { return false }
     withAttachedThread(cpu: UInt32(wsid)) {
       let context = unsafe ThreadContext.current!

@@ -18,8 +18,10 @@ struct Workstream: ~Copyable {
   private static let awake: UInt32 = 0
   private static let asleep: UInt32 = 1
   private static let signalled: UInt32 = 2
-  /// Packets that a sender dispatches without anybody else coming between, before it is preferred.
-  private static let patience: UInt32 = 64
+  /// Packets that a sender dispatches without anybody else coming between, before it is preferred: at first, and at most. Each
+  /// end of a preference doubles it, for it costs some microseconds: as much as hundreds of packets gain. So where others come
+  /// again and again, the senders soon take turns by compare and exchange.
+  private static let patience: ClosedRange<UInt32> = 64...65536
 
   let wsid: Int
 
@@ -33,6 +35,7 @@ struct Workstream: ~Copyable {
   /// The preferred sender, by its record's address; 0 for none.
   private let preferred = Atomic<UInt>(0)
   private let streak = Atomic<UInt32>(0)
+  private let neededStreak = Atomic<UInt32>(Workstream.patience.lowerBound)
   private let lastSender = Atomic<UInt>(0)
   private let padding2 = InlineArray<13, UInt64>(repeating: 0)
 
@@ -55,6 +58,13 @@ struct Workstream: ~Copyable {
     guard sleep.load(ordering: .relaxed) != Self.signalled else { return nil }
     let name = UInt(bitPattern: sender)
     guard preferred.load(ordering: .relaxed) == name else { return tryTake(name) }
+    return unsafe enterPreferred(sender)
+  }
+
+  /// Makes the preferred sender the executor, unless there is one.
+  @inline(__always)
+  private func enterPreferred(_ sender: UnsafeMutablePointer<ThreadContext>) -> Turn? {
+    let name = UInt(bitPattern: sender)
     // A handler that it runs already dispatches.
     guard unsafe sender.pointee.dispatching.load(ordering: .relaxed) == 0 else { return nil }
     // A word of the sender's own: a sender that was stopped here, and is preferred no more, disturbs nobody.
@@ -76,7 +86,7 @@ struct Workstream: ~Copyable {
     let count = lastSender.load(ordering: .relaxed) == sender ? streak.load(ordering: .relaxed) &+ 1 : 0
     lastSender.store(sender, ordering: .relaxed)
     streak.store(count, ordering: .relaxed)
-    if count >= Self.patience { preferred.store(sender, ordering: .relaxed) }
+    if count >= neededStreak.load(ordering: .relaxed) { preferred.store(sender, ordering: .relaxed) }
     return .taken
   }
 
@@ -90,8 +100,12 @@ struct Workstream: ~Copyable {
     }
   }
 
-  /// Makes the calling thread the executor; waits for another's end.
-  func enter() {
+  /// Makes the calling thread the executor; waits for another's end. Not from a handler.
+  func enter(_ executor: UnsafeMutablePointer<ThreadContext>) -> Turn {
+    // A thread that sends and works in turn has nobody to wait for.
+    if preferred.load(ordering: .relaxed) == UInt(bitPattern: executor), let turn = unsafe enterPreferred(executor) {
+      return turn
+    }
     var backoff = Backoff()
     while wanted.load(ordering: .relaxed) != 0
       || !taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
@@ -99,6 +113,7 @@ struct Workstream: ~Copyable {
       backoff.pause()
     }
     endPreference()
+    return .taken
   }
 
   /// The same, in front of the worker. Not from a handler.
@@ -133,6 +148,8 @@ struct Workstream: ~Copyable {
       while unsafe record.pointee.dispatching.load(ordering: .acquiring) != 0 { backoff.pause() }
     }
     streak.store(0, ordering: .relaxed)
+    let needed = neededStreak.load(ordering: .relaxed)
+    neededStreak.store(min(2 &* needed, Self.patience.upperBound), ordering: .relaxed)
   }
 
   /// Whether nobody runs handlers, nor was the worker woken to do so.
@@ -186,6 +203,16 @@ struct Workstream: ~Copyable {
       if isOver != 0 || duration != nil { return }
     }
   }
+
+  /// The worker does not sleep, whatever it did before.
+  @inline(__always)
+  func stayAwake() {
+    if !isAwake { rise() }
+  }
+
+  /// Whether the worker neither sleeps nor was woken.
+  @inline(__always)
+  var isAwake: Bool { sleep.load(ordering: .relaxed) == Self.awake }
 
   /// The worker is awake.
   func rise() { sleep.store(Self.awake, ordering: .relaxed) }
