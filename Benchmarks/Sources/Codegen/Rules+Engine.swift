@@ -45,7 +45,7 @@ extension Rules {
       Permit("*.placeAmongSeveral(*", indirect: 2, "nh_m2cpuid, nh_m2flow"),
       Permit("Engine.drain(*", calls: waiting, "a packet that is about to be written"),
       Permit("Engine.process(*", locked: 2, calls: waiting, "a round of the worker: it takes its turn"),
-      Permit("Workstream.enter()", locked: 1, calls: waiting, "a round of the worker: it takes its turn"),
+      Permit("Workstream.enter(*", locked: 1, calls: waiting, "a round of the worker: it takes its turn"),
     ])
 
   /// What copying a batch's list may call.
