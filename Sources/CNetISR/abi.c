@@ -67,7 +67,11 @@ PIN(struct ifnet, if_addrcount, 36);
 PIN(struct ifnet, if_addrs, 40);
 PIN(struct ifnet, if_xname, 360);
 PIN(struct ifnet, if_peer, 392);
+PIN(struct ifnet, if_sysindex, 400);
 PIN(struct ifnet, if_softc, 432);
+
+PIN_SIZE(struct sysctl_spec, 40);
+PIN(struct sysctl_spec, ss_spare, 32);
 
 PIN_SIZE(struct callout, 16);
 PIN(struct callout, c_clock, 8);

@@ -116,6 +116,40 @@ public struct Interface {
   @inlinable
   public var index: UInt32 { unsafe ifp.pointee.if_index }
 
+  /// Calls `body` with each interface of a vnet until it answers false.
+  @inlinable
+  public static func forEach(vnet: UInt32, _ body: (Interface) -> Bool) {
+    var index: UInt32 = 1
+    let last = ifnet_maxindex()
+    while index <= last {
+      if let interface = Interface(index: index), interface.vnet == vnet, !body(interface) { return }
+      index &+= 1
+    }
+  }
+
+  /// The interface of a vnet that routes name by `systemIndex`; nil when there is none.
+  @inlinable
+  public init?(systemIndex: UInt32, vnet: UInt32) {
+    var index: UInt32 = 1
+    let last = ifnet_maxindex()
+    while index <= last {
+      if let interface = Interface(index: index), interface.systemIndex == systemIndex, interface.vnet == vnet {
+        self = interface
+        return
+      }
+      index &+= 1
+    }
+    return nil
+  }
+
+  /// The system's index of it, by which routes name it (`if_sysindex` in ifnet.h).
+  @inlinable
+  public var systemIndex: UInt32 { unsafe ifnet_sysindex(ifp) }
+
+  /// Bytes that a packet of the network layer may have on its link.
+  @inlinable
+  public var mtu: Int { unsafe Int(ifnet_mtu(ifp)) }
+
   /// The virtual stack that the interface belongs to.
   @inlinable
   public var vnet: UInt32 { unsafe ifp.pointee.if_vnet }

@@ -110,6 +110,11 @@ enum ABINoteReader {
         """)
       return nil
     }
+    guard !name.elementsEqual("shared".utf8) else {
+      findings.add(
+        .abiNote, "expected a name of the plugin's own, found \"shared\", which is the tables' that all share")
+      return nil
+    }
     return String(decoding: name, as: UTF8.self)
   }
 

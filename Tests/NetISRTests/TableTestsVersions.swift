@@ -35,6 +35,25 @@ import Testing
     }
   }
 
+  @Test func sharedTablesBelongToNobody() {
+    engine.withAttachedThread {
+      let first = open(Spec(name: "shared.claims"), as: v1)
+      #expect(first.insert(1, 10) == 0)
+      // Another plugin writes the same table; the first one's failure takes nothing away from it.
+      let other = PluginIdentity(name: "udp", stateVersion: 7)
+      let second = open(Spec(name: "shared.claims"), as: other)
+      #expect(second.lookup(1) == 10 && second.insert(2, 20) == 0)
+      engine.abortRegistration(v1)
+      _ = engine.commitRegistration(other)
+      #expect(first.lookup(2) == 20 && engine.tableList().map(\.name) == ["shared.claims"])
+      engine.releaseState(engine.purgeState(owner: "udp"))
+      #expect(second.lookup(1) == 10)
+      var t: OpaquePointer?
+      #expect(engine.withRegistration(of: v2) { Spec(name: "shared.claims", keySize: 9).open(&t) } == EEXIST)
+      engine.abortRegistration(v2)
+    }
+  }
+
   @Test func anotherVersionStartsEmpty() {
     engine.withAttachedThread {
       let old = Table(t: Spec().make(in: engine))

@@ -1,4 +1,5 @@
 import CLibELF
+import CNetISR
 import Testing
 
 import PluginInspector
@@ -170,7 +171,7 @@ extension Sample {
     Sample(.abiNote, "name with something after it") { $0.bytes[$0.descriptor + 51] = 97 },
     Sample(.abiVersion, "newer major") { $0.store(UInt16(2), at: $0.descriptor + 8) },
     Sample(.abiVersion, "older major") { $0.store(UInt16(0), at: $0.descriptor + 8) },
-    Sample(.abiVersion, "newer minor") { $0.store(UInt16(2), at: $0.descriptor + 10) },
+    Sample(.abiVersion, "newer minor") { $0.store(UInt16(NETISR_ABI_MINOR + 1), at: $0.descriptor + 10) },
     Sample(.structSize, "handler") { $0.store(UInt32(96), at: $0.descriptor + 12) },
     Sample(.structSize, "mbuf") { $0.store(UInt32(224), at: $0.descriptor + 16) },
     Sample(.protocolNumber, "0") { $0.store(UInt32(0), at: $0.descriptor + 20) },

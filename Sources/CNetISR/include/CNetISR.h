@@ -9,6 +9,7 @@
 #include "natm.h"
 #include "netisr.h"
 #include "netisr_plugin.h"
+#include "sysctl.h"
 #include "table.h"
 
 #endif /* !_CNETISR_H_ */

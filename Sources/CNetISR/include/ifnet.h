@@ -5,9 +5,10 @@
  * nothing in it, and reach it through a packet's rcvif or by its index.  An
  * interface outlives every packet that came in by it.
  *
- * While packets flow, the host may change IFNET_UP, if_mtu, if_lladdr and
- * if_lladdrlen, as the device changes: each of them with one store.  Read by
- * the functions below, each is the old value or the new one, never a mixture.
+ * While packets flow, the host may change IFNET_UP, if_mtu, if_lladdr,
+ * if_lladdrlen and if_sysindex, as the device changes: each of them with one
+ * store.  Read by the functions below, each is the old value or the new one,
+ * never a mixture.
  */
 #ifndef _IFNET_H_
 #define _IFNET_H_
@@ -60,7 +61,11 @@ struct ifnet {
 	struct ifnet_addr if_addrs[IFNET_MAXADDRS];
 	char if_xname[IFNAMSIZ_MAX];
 	struct ifnet *if_peer; /* the other end of a pair, or NULL */
-	uint64_t if_spare[4];
+	/* The system's index of the interface, by which routes name it: the
+	 * kernel's for a device of the kernel, else 0x40000000 + if_index. */
+	uint32_t if_sysindex;
+	uint32_t if_ispare; /* 0 */
+	uint64_t if_spare[3];
 	void *if_softc; /* private to the host */
 };
 
@@ -77,6 +82,12 @@ IFNET_READER uint32_t
 ifnet_mtu(const struct ifnet *ifp)
 {
 	return (__atomic_load_n(&ifp->if_mtu, __ATOMIC_RELAXED));
+}
+
+IFNET_READER uint32_t
+ifnet_sysindex(const struct ifnet *ifp)
+{
+	return (__atomic_load_n(&ifp->if_sysindex, __ATOMIC_RELAXED));
 }
 
 /* Writes the link-level address to to, and returns its length in bytes. */
@@ -130,10 +141,10 @@ struct if_nexthop {
 /*
  * Gives a network-layer packet to the interface for a station on its link, or
  * a group, of which the network-layer address is known (family 4: 4 bytes at
- * addr).  [any thread] Consumes m.
+ * addr, family 6: 16).  [any thread] Consumes m.
  *
- * Who serves the family's address resolution (family 4: NETISR_ARP) gets it,
- * with M_NEXTHOP, puts the link header in front and calls if_transmit(); while
+ * Who serves the family's address resolution (family 4: NETISR_ARP, family 6:
+ * NETISR_IPV6) gets it, with M_NEXTHOP, puts the link header in front and calls if_transmit(); while
  * it asks for the link-level address, the packet waits.  So a sender needs to
  * know nobody who resolves, and who resolves is swapped without loss.
  *

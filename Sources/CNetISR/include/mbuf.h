@@ -36,6 +36,10 @@ struct mbuf;
 #define M_PROMISC 0x00000040u /* received though for another station */
 #define M_VLANTAG 0x00000080u /* m_pkthdr.ether_vtag is valid */
 #define M_NEXTHOP 0x00000100u /* going out: struct if_nexthop is in ph_loc */
+/* Made in this host, and given to NETISR_IP or NETISR_IPV6 to be sent: begins
+ * with a network-layer header.  rcvif, if any, says by which interface a group
+ * is sent to, and which vnet it is of. */
+#define M_LOCALOUT 0x00000200u
 #define M_PROTO1 0x00001000u /* private to the protocol that holds the packet */
 #define M_PROTO2 0x00002000u
 #define M_PROTO3 0x00004000u

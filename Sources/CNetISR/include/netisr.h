@@ -32,7 +32,7 @@ struct mbuf;
 
 /* Version of the whole contract: another major is refused, a newer minor too. */
 #define NETISR_ABI_MAJOR 1
-#define NETISR_ABI_MINOR 1
+#define NETISR_ABI_MINOR 2
 
 /* Protocol numbers.  11 to 15 are free for anybody's own protocols. */
 #define NETISR_IP 1
@@ -161,6 +161,9 @@ void netisr_log(unsigned int level, const char *line);
  * For a packet's own time, which in a capture is the capture's, take
  * m_pkthdr.rcv_tstmp. */
 uint64_t netisr_time(void);
+
+/* 1 if somebody serves the protocol number, else 0.  [any thread] */
+int netisr_serves(unsigned int proto);
 
 #ifdef __cplusplus
 }

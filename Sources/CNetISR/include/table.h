@@ -7,6 +7,9 @@
  * it, and to that plugin's state version: a new generation with the same
  * version finds the content, one with another version gets it empty.
  *
+ * A table whose name begins with "shared." belongs to nobody: every plugin may
+ * open and write it, in the same shape, and its content stays.
+ *
  * Values are copied in and out.  Readers and writers may be on any threads;
  * each call is atomic for its entry.
  *
@@ -71,8 +74,8 @@ struct table_spec {
 /*
  * Opens a table of the calling plugin, making it when it is not there.  Only
  * from netisr_plugin_register().  [control]
- * EINVAL: the spec is wrong or the name is not the plugin's; EEXIST: it
- * exists with another shape under the same state version; ENOMEM.
+ * EINVAL: the spec is wrong or the name is neither the plugin's nor shared;
+ * EEXIST: it exists with another shape under the same state version; ENOMEM.
  */
 int table_open(const struct table_spec *spec, struct table **tp);
 /*

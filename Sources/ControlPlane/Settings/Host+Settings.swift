@@ -32,7 +32,9 @@ extension Host {
   }
 
   private func allSettings() -> [Setting] {
-    (engineSettings() + engine.protocolStatistics().flatMap(protocolSettings)).sorted { $0.name < $1.name }
+    (engineSettings() + engine.protocolStatistics().flatMap(protocolSettings) + pluginSettings()).sorted {
+      $0.name < $1.name
+    }
   }
 
   private func engineSettings() -> [Setting] {
@@ -91,6 +93,22 @@ extension Host {
           engine.mbufLimit = try Setting.number(text, for: "net.mbufs.limit", in: 0...(1 << 40))
         }),
     ]
+  }
+
+  /// What plugins have defined (sysctl.h).
+  private func pluginSettings() -> [Setting] {
+    engine.pluginSettings().map { setting in
+      Setting(
+        name: setting.name, value: "\(setting.value)",
+        access: .writable { [engine] text throws(ControlError) in
+          let bounds = Int(setting.bounds.lowerBound)...Int(setting.bounds.upperBound)
+          let number = try Setting.number(text, for: setting.name, in: bounds)
+          // A new generation may have made the bounds narrower since.
+          guard engine.setPluginSetting(setting.name, to: Int64(number)) else {
+            throw ControlError(.conflict, "\(setting.name): \(number) is not within its bounds any more")
+          }
+        })
+    }
   }
 
   private func protocolSettings(_ statistics: ProtocolStatistics) -> [Setting] {

@@ -85,6 +85,7 @@ public final class Engine: @unchecked Sendable {
   let gracePeriod: GracePeriod
   let mbufs: MbufPool
   let counters = CounterRegistry()
+  let settings = SettingRegistry()
   let tables = TableRegistry()
   let protocols = Protocols()
   let vnets = Vnets()

@@ -10,6 +10,9 @@ import Synchronization
 // replaced it meanwhile. What comes later, or waits in its queues, is dropped for the same reason. All else goes on.
 
 extension Engine {
+  /// Whether somebody serves a number, 1 to `Protocols.count` - 1; a handler that faulted does not. [any thread]
+  func serves(_ number: Int) -> Bool { unsafe protocols.entrance(number) != nil }
+
   /// Whether a protocol's registration was quarantined after a fault. [any thread]
   func isQuarantined(_ number: Int) -> Bool {
     // Acquire: pairs with the release in `quarantine`.

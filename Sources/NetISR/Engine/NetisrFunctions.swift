@@ -135,6 +135,13 @@ public func netisr_log(_ level: UInt32, _ line: UnsafePointer<CChar>!) {
   unsafe context.pointee.engine.onLog?(level, context.pointee.registering?.name, String(cString: line))
 }
 
+/// `netisr_serves`, as netisr.h describes it.
+@c @implementation
+public func netisr_serves(_ proto: UInt32) -> Int32 {
+  guard proto < UInt32(NETISR_MAXPROT), let context = unsafe ThreadContext.current else { return 0 }
+  return unsafe context.pointee.engine.serves(Int(proto)) ? 1 : 0
+}
+
 /// `netisr_time`, as netisr.h describes it.
 @c @implementation
 public func netisr_time() -> UInt64 {

@@ -37,7 +37,7 @@ public func if_output(
   var error: Int32 = 0
   if unsafe ifp == nil || addr == nil {
     error = EINVAL
-  } else if family != 4 {
+  } else if family != 4 && family != 6 {
     error = EAFNOSUPPORT
   } else if unsafe ifnet_flags(ifp) & UInt32(IFNET_MONITOR) != 0 {
     error = ENXIO
@@ -54,11 +54,11 @@ public func if_output(
     var hop = if_nexthop()
     hop.nh_family = family
     unsafe withUnsafeMutableBytes(of: &hop.nh_addr) {
-      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: addr, count: 4))
+      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: addr, count: family == 4 ? 4 : 16))
     }
     unsafe words.storeBytes(of: hop, as: if_nexthop.self)
   }
-  return unsafe netisr_dispatch(UInt32(NETISR_ARP), m)
+  return unsafe netisr_dispatch(UInt32(family == 4 ? NETISR_ARP : NETISR_IPV6), m)
 }
 
 /// `if_start`, as ifnet.h describes it.

@@ -1,5 +1,6 @@
 import CNetISR
 import Glibc
+import Synchronization
 
 /// How an interface sends: `transmit` consumes the packet and returns 0 or an errno value, `start` tries again what
 /// was held up and returns how many packets moved. Called from any thread, also at once.
@@ -17,22 +18,25 @@ public final class InterfaceRegistry: @unchecked Sendable {
   /// The most interfaces over an engine's life.
   public static let limit = 4096
 
-  private let interfaces: UnsafeMutablePointer<UnsafeMutablePointer<ifnet>?>
+  /// The addresses of the interfaces that can be found, by place, else 0; `limit` words from init to deinit. Handlers look here for every packet, so
+  /// that finding is one load.
+  private let visible: UnsafeMutablePointer<Atomic<UInt>>
+  private let count = Atomic<Int>(0)
+  // Under the lock.
+  private var interfaces: [UnsafeMutablePointer<ifnet>]
   private var outputs: [InterfaceOutput?] = []
-  private var count = 0
-  /// Places of interfaces that nobody finds: not yet, or not any more.
-  private var hidden: Set<Int> = []
   private var clocks: UInt32 = 0
   private let lock = Lock()
 
   init() {
-    unsafe interfaces = .allocate(capacity: Self.limit)
-    unsafe interfaces.initialize(repeating: nil, count: Self.limit)
+    unsafe interfaces = []
+    unsafe visible = .allocate(capacity: Self.limit)
+    for place in 0..<Self.limit { unsafe (visible + place).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    for index in 0..<count { unsafe interfaces[index]?.deallocate() }
-    unsafe interfaces.deallocate()
+    for place in 0..<count.load(ordering: .relaxed) { unsafe interfaces[place].deallocate() }
+    unsafe visible.deallocate()
   }
 
   /// Makes an interface, up, with an index of its own. nil when there are `limit` already.
@@ -47,10 +51,11 @@ public final class InterfaceRegistry: @unchecked Sendable {
   ) -> UnsafeMutablePointer<ifnet>? {
     precondition(vnet < UInt32(Vnets.limit), "vnet \(vnet): expected 0 to \(Vnets.limit - 1)")
     return unsafe lock.withLock {
-      guard count < Self.limit else { return nil }
+      let place = unsafe interfaces.count
+      guard place < Self.limit else { return nil }
       let ifp = UnsafeMutablePointer<ifnet>.allocate(capacity: 1)
       unsafe ifp.initialize(to: ifnet())
-      unsafe ifp.pointee.if_index = UInt32(count + 1)
+      unsafe ifp.pointee.if_index = UInt32(place + 1)
       unsafe ifp.pointee.if_vnet = vnet
       unsafe ifp.pointee.if_type = UInt32(type)
       unsafe ifp.pointee.if_flags = flags | UInt32(IFNET_UP)
@@ -62,17 +67,21 @@ public final class InterfaceRegistry: @unchecked Sendable {
       unsafe withUnsafeMutableBytes(of: &ifp.pointee.if_xname) { field in
         unsafe field.copyBytes(from: name.utf8.prefix(field.count - 1))
       }
-      unsafe interfaces[count] = ifp
+      unsafe ifp.pointee.if_sysindex = 0x4000_0000 | UInt32(place + 1)
+      unsafe interfaces.append(ifp)
       outputs.append(output)
-      if isHidden { hidden.insert(count) }
-      count += 1
+      // Release: pairs with the acquire in `interface`.
+      if !isHidden { unsafe visible[place].store(UInt(bitPattern: ifp), ordering: .releasing) }
+      // Relaxed: who looks beyond finds nothing.
+      count.store(place + 1, ordering: .relaxed)
       return unsafe ifp
     }
   }
 
   /// Has a hidden interface found from now on, with all that was written into it.
   public func publish(_ ifp: UnsafeMutablePointer<ifnet>) {
-    lock.withLock { _ = unsafe hidden.remove(Int(ifp.pointee.if_index) - 1) }
+    // Release: pairs with the acquire in `interface`.
+    unsafe visible[Int(ifp.pointee.if_index) - 1].store(UInt(bitPattern: ifp), ordering: .releasing)
   }
 
   /// Takes an interface away: nobody finds it any more, it is down and sends nothing. Its memory, and with it every
@@ -80,23 +89,22 @@ public final class InterfaceRegistry: @unchecked Sendable {
   public func withdraw(_ ifp: UnsafeMutablePointer<ifnet>) {
     lock.withLock {
       let place = unsafe Int(ifp.pointee.if_index) - 1
-      hidden.insert(place)
+      unsafe visible[place].store(0, ordering: .relaxed)
       outputs[place] = nil
     }
   }
 
-  /// The interface with that index, unless it was withdrawn.
+  /// The interface with that index, if it is published and was not withdrawn.
   public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
-    unsafe lock.withLock {
-      guard index > 0, Int(index) <= count, !hidden.contains(Int(index) - 1) else { return nil }
-      return unsafe interfaces[Int(index) - 1]
-    }
+    guard index > 0, index <= UInt32(Self.limit) else { return nil }
+    // Acquire: pairs with the release in `make` and `publish`.
+    return unsafe UnsafeMutablePointer(bitPattern: visible[Int(index) - 1].load(ordering: .acquiring))
   }
 
   /// The highest index ever given.
-  public var maxIndex: UInt32 { lock.withLock { UInt32(count) } }
+  public var maxIndex: UInt32 { UInt32(truncatingIfNeeded: count.load(ordering: .relaxed)) }
 
   func output(_ index: UInt32) -> InterfaceOutput? {
-    lock.withLock { index > 0 && Int(index) <= count ? outputs[Int(index) - 1] : nil }
+    lock.withLock { index > 0 && Int(index) <= outputs.count ? outputs[Int(index) - 1] : nil }
   }
 }

@@ -47,6 +47,7 @@ extension Engine {
   /// `releaseState` when that generation has left all its handlers.
   public func commitRegistration(_ identity: PluginIdentity) -> StateHandover {
     counters.commit(owner: identity.name)
+    settings.commit(owner: identity.name)
     let handover = tables.commit(identity)
     for queue in callouts.commit(identity) { wakeWorker(ofCallouts: queue) }
     noteInterfaceChange()
@@ -56,6 +57,7 @@ extension Engine {
   /// The plugin failed: what it made vanishes, what a previous generation has was never touched. [control]
   public func abortRegistration(_ identity: PluginIdentity) {
     counters.abort(owner: identity.name)
+    settings.abort(owner: identity.name)
     callouts.abort(identity)
     releaseState(tables.abort(identity))
   }

@@ -57,9 +57,9 @@ final class TableRegistry: @unchecked Sendable {
   func open(_ spec: table_spec, name: String, as identity: PluginIdentity) -> (
     error: Int32, handle: Reference<TableHandle>?
   ) {
-    guard let shape = unsafe TableShape(spec), let (group, _) = splitName(name), group == identity.name else {
-      return (EINVAL, nil)
-    }
+    guard let shape = unsafe TableShape(spec), let (group, _) = splitName(name) else { return (EINVAL, nil) }
+    if group == PluginIdentity.shared.name { return unsafe openShared(spec, shape, name: name) }
+    guard group == identity.name else { return (EINVAL, nil) }
     let bound = unsafe Int(spec.ts_maxentries)
     guard (1...Int(TABLE_MAXENTRIES)).contains(bound) else { return (EINVAL, nil) }
     var format: TableFormat?
@@ -90,6 +90,31 @@ final class TableRegistry: @unchecked Sendable {
       mine.stores.append(store)
       mine.formats[name] = .some(format)
       pending[identity.name] = mine
+      return (0, ownersHandle(of: store, slot))
+    }
+  }
+
+  /// A handle to a table that belongs to nobody. It is there at once, and stays: whoever opens it may fail afterwards,
+  /// but who else has opened it meanwhile relies on it.
+  private func openShared(_ spec: table_spec, _ shape: TableShape, name: String) -> (
+    error: Int32, handle: Reference<TableHandle>?
+  ) {
+    let bound = unsafe Int(spec.ts_maxentries)
+    guard (1...Int(TABLE_MAXENTRIES)).contains(bound) else { return (EINVAL, nil) }
+    let format = unsafe spec.ts_format.map { unsafe TableFormat(String(cString: $0), shape) }
+    if case .some(.none) = format { return (EINVAL, nil) }
+    return lock.withLock {
+      guard let slot = slot(named: name) else { return (ENOMEM, nil) }
+      if let current = slot.store {
+        guard current.shape == shape else { return (EEXIST, nil) }
+        return (0, ownersHandle(of: current, slot))
+      }
+      serial += 1
+      let store = Reference(
+        TableStore(serial: serial, name: name, owner: .shared, shape: shape, maxEntries: bound))
+      stores[serial] = store
+      if case .some(.some(let format)) = format { formats[name] = format }
+      slot.replaceStore(with: store)
       return (0, ownersHandle(of: store, slot))
     }
   }

@@ -93,6 +93,9 @@ public struct PluginIdentity: Sendable, Hashable {
   /// The state version in the plugin's ABI note.
   public var stateVersion: UInt32
 
+  /// Who owns the tables that all plugins share; no plugin may have that name.
+  public static let shared = PluginIdentity(name: "shared", stateVersion: 0)
+
   /// Makes an identity.
   public init(name: String, stateVersion: UInt32) {
     self.name = name

@@ -36,7 +36,7 @@ public struct DeviceLink: Hashable, Sendable {
     return nil
   }
 
-  /// Writes link state, MTU and link address into an interface that may be in use: each with one aligned store, so that
+  /// Writes link state, MTU, index and link address into an interface that may be in use: each with one aligned store, so that
   /// a reader sees the old or the new value. `address` replaces the device's own.
   public func write(to interface: UnsafeMutablePointer<ifnet>, address: [UInt8]? = nil) {
     let address = address ?? self.address
@@ -44,6 +44,7 @@ public struct DeviceLink: Hashable, Sendable {
     unsafe withUnsafeMutableBytes(of: &word) { unsafe $0.copyBytes(from: address.prefix(8)) }
     unsafe Self.store(word, at: &interface.pointee.if_lladdr)
     unsafe Self.store(UInt32(min(address.count, 8)), at: &interface.pointee.if_lladdrlen)
+    unsafe Self.store(index, at: &interface.pointee.if_sysindex)
     unsafe Self.store(mtu, at: &interface.pointee.if_mtu)
     unsafe Self.setUp(isRunning, interface)
   }
