@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay traffic
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -89,7 +89,12 @@ bench-swaps: deps
 # ns per packet of replayed captures: with one and with two workers, and by protocol.
 bench-replay: plugins
 	$(SWIFT) build -c release --package-path Benchmarks --product Replays
-	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples
+	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples $(TRAFFIC)
+
+# A million packets that two kernels exchange, for `make bench-replay TRAFFIC=FILE`. As root.
+traffic:
+	@test -n "$(TRAFFIC)" || { echo "usage: make traffic TRAFFIC=FILE" >&2; exit 1; }
+	Benchmarks/record-traffic.sh $(TRAFFIC)
 
 # Debian's packages that the build needs, where they are missing.
 deps:

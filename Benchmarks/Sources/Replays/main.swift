@@ -1,11 +1,12 @@
 import Foundation
 
 let usage = """
-  usage: Replays NETISR PLUGINS SAMPLES [PACKETS]
-         Replays PACKETS packets (1,000,000), the frames of the captures in the folder SAMPLES again and again, and prints ns per
+  usage: Replays NETISR PLUGINS SAMPLES [CAPTURE]
+         Replays 1,000,000 packets, the frames of the captures in the folder SAMPLES again and again, and prints ns per
          packet: of mixed Ethernet traffic, with one and with two workers, and by protocol. A protocol's line is a capture that
          holds its frames only, with direct dispatch; beside it the same without plugins, which is reading and making packets
-         alone. The difference is the handlers'. "frames" says how many different ones there are.
+         alone. The difference is the handlers'. "frames" says how many different ones there are. CAPTURE is replayed as it is,
+         four times over.
 
   """
 
@@ -38,9 +39,7 @@ struct Kind {
 func number(_ value: Double) -> String { String(format: "%10.1f", value) }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
-guard (3...4).contains(arguments.count), let packets = Int(arguments.count > 3 ? arguments[3] : "1000000"),
-  packets >= 1000
-else {
+guard (3...4).contains(arguments.count) else {
   FileHandle.standardError.write(Data(usage.utf8))
   exit(64)
 }
@@ -50,18 +49,28 @@ do {
   try FileManager.default.createDirectory(atPath: none, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(atPath: folder) }
   let loops = 4
+  let packets = 1_000_000
   let replay = Replay(netisr: arguments[0], plugins: arguments[1], loops: loops, rounds: 5)
   let file = folder + "/frames.pcap"
+
+  /// Prints what a capture of so many frames costs.
+  func report(_ name: String, _ file: String, frames: Int) throws {
+    let costs = try [
+      ["--dispatch", "direct"], ["--dispatch", "deferred", "--threads", "1"],
+      ["--dispatch", "deferred", "--threads", "2"],
+    ].map { try replay.cost([file], $0) }
+    print(
+      name.padding(toLength: 32, withPad: " ", startingAt: 0)
+        + String(format: "%8d", frames) + String(format: "%9.1f%12.1f%13.1f", costs[0], costs[1], costs[2]))
+  }
 
   print("ns per packet, median of 5        frames   direct  one worker  two workers")
   let mixed = try Capture("\(arguments[2])/ethernet.pcap")
   try mixed.write(file, count: packets / loops)
-  let costs = try [
-    ["--threads", "1"], ["--dispatch", "deferred", "--threads", "1"], ["--dispatch", "deferred", "--threads", "2"],
-  ].map { try replay.cost([file], $0) }
-  print(
-    "all plugins, mixed traffic".padding(toLength: 32, withPad: " ", startingAt: 0)
-      + String(format: "%8d", mixed.records.count) + String(format: "%9.1f%12.1f%13.1f", costs[0], costs[1], costs[2]))
+  try report("all plugins, mixed traffic", file, frames: mixed.records.count)
+  if arguments.count > 3 {
+    try report("all plugins, recorded traffic", arguments[3], frames: try Capture(arguments[3]).records.count)
+  }
 
   print("\nby protocol, direct               frames     total   reading  handlers")
   for kind in try Kind.all(in: arguments[2]) {
