@@ -8,7 +8,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay traffic
+.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -90,6 +90,11 @@ bench-swaps: deps
 bench-replay: plugins
 	$(SWIFT) build -c release --package-path Benchmarks --product Replays
 	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples $(TRAFFIC)
+
+# Packets per second from one namespace to another, forwarded by the kernel and by a host of plugins. As root.
+bench-forwarding: plugins
+	$(SWIFT) build -c release --package-path Benchmarks --product Forwarding
+	Benchmarks/.build/release/Forwarding $(NETISR) plugins.d
 
 # A million packets that two kernels exchange, for `make bench-replay TRAFFIC=FILE`. As root.
 traffic:
