@@ -1,0 +1,63 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Two kernels that reach each other by way of the host.
+@Suite(.enabled(if: NetworkNamespace.obstacle == nil, "skipped: \(NetworkNamespace.obstacle ?? "")"), .serialized)
+struct RouterTests {
+  private static let far = ["10.9.2.1", "2001:db8:2::1"]
+
+  /// Echoes of many sizes come back, each of them, and the host is a hop of the way.
+  @Test func pingsPass() throws {
+    try RouterBench.with { router in
+      for address in Self.far {
+        for size in [0, 56, 1400, 4000, 20000] {
+          let said = try router.ping(from: router.a, "-q -i 0.002 -c 50 -s \(size) \(address)")
+          #expect(said.contains("50 received, 0% packet loss"), "\(said)")
+        }
+        let hop = try router.ping(from: router.a, "-c 1 -W 2 -t 1 \(address)")
+        #expect(hop.contains(address.contains(":") ? "2001:db8:1::2" : "10.9.1.2"), "\(hop)")
+        #expect(hop.lowercased().contains("time exceeded") || hop.lowercased().contains("time to live"), "\(hop)")
+      }
+    }
+  }
+
+  /// A smaller link behind the host: senders learn its MTU, and a transfer passes.
+  @Test func pathMTUIsFound() throws {
+    try RouterBench.with(mtu: 1300) { router in
+      for address in Self.far {
+        let said = try router.ping(from: router.a, "-c 2 -W 2 -M do -s 1350 \(address)")
+        #expect(said.contains("1300"), "\(said)")
+        let route = try router.a.output(of: "ip route get \(address)")
+        #expect(route.contains("mtu 1300"), "\(route)")
+        let transfer = try KernelTCP.start(from: router.a, to: router.b, at: address, count: 2 << 20)
+        let (sent, received) = try transfer.wait(seconds: 60)
+        #expect(sent.bytes >= 2 << 20 && sent == received)
+      }
+    }
+  }
+
+  /// While a transfer runs and pings go, each plugin is swapped 20 times: no ping is lost. Then each is unloaded and loaded
+  /// again: the transfer survives, to the last byte.
+  @Test(arguments: far) func swapsDisturbNobody(address: String) throws {
+    try RouterBench.with { router in
+      // At least 100 MB, and for as long as there are changes.
+      let transfer = try KernelTCP.start(from: router.a, to: router.b, at: address, count: 100 << 20)
+      let pings = try Command.start(
+        ["-q", "-i", "0.01", "-w", "60", address], under: router.a.prefix, program: "ping")
+      for _ in 0..<20 {
+        for plugin in RouterBench.plugins { try router.swap(plugin) }
+      }
+      pings.process.interrupt()
+      pings.process.waitUntilExit()
+      let said = try pings.result().output
+      #expect(said.contains(" 0% packet loss"), "\(said)")
+
+      let more = try KernelTCP.start(from: router.a, to: router.b, at: address, port: 5002, count: 20 << 20)
+      for plugin in RouterBench.plugins { try router.reload(plugin) }
+      for (sent, received) in [try transfer.wait(seconds: 120), try more.wait(seconds: 120)] {
+        #expect(sent.bytes >= 20 << 20 && sent == received)
+      }
+    }
+  }
+}
