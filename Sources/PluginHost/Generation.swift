@@ -7,31 +7,32 @@ import PluginInspector
 final class Generation: @unchecked Sendable {
   let identity: PluginIdentity
   let number: Int
-  let path: String
-  let report: InspectionReport
   let image: PluginImage
   /// What its registration function filled.
   let handler: netisr_handler
 
   // Guarded by the host's state lock.
+  private(set) var build: PluginBuild
   var state = PluginState.loaded
   var waitingFor = 0
   var reasons: [String] = []
   /// Whether its code faulted.
   var isFaulty = false
+  /// When it began to serve, in nanoseconds of a steady clock.
+  var since: UInt64 = 0
 
   init(
-    identity: PluginIdentity, number: Int, path: String, report: InspectionReport, image: PluginImage,
-    handler: netisr_handler
+    identity: PluginIdentity, number: Int, build: PluginBuild, image: PluginImage, handler: netisr_handler
   ) {
     self.identity = identity
     self.number = number
-    self.path = path
-    self.report = report
+    self.build = build
     self.image = image
     unsafe self.handler = unsafe handler
   }
 
+  var path: String { build.path }
+  var report: InspectionReport { build.report }
   var proto: UInt32 { unsafe handler.nh_proto }
 
   var info: PluginInfo {
@@ -46,6 +47,9 @@ final class Generation: @unchecked Sendable {
     state = .quarantined
     reasons.append(reason)
   }
+
+  /// It serves no more: its image needs the bytes no longer. With the host's state lock.
+  func forgetBytes() { build.bytes = [] }
 
   /// Tells the plugin that no handler of it can run any more. Throws when that faults.
   func callUnregister(on engine: Engine) throws(Fault) {

@@ -6,7 +6,8 @@ import PluginInspector
 /// replaced is swapped, one that is deleted is unloaded.
 ///
 /// A file counts when it is complete: closed after writing, or renamed into the directory. Hidden files, and names that
-/// don't end in `.so`, are ignored. Files whose bytes did not change are left alone. A name belongs to the file that
+/// don't end in `.so`, are ignored. Files whose bytes did not change are left alone; those whose code has faulted before are
+/// refused. A name belongs to the file that
 /// has it first; when that file goes, the others are looked at again.
 public final class PluginDirectory: @unchecked Sendable {
   private let host: PluginHost
@@ -61,12 +62,12 @@ public final class PluginDirectory: @unchecked Sendable {
         if found.verdict == .accepted, let other = found.name, other != name {
           // Another plugin has come in this one's place.
           try host.unload(name)
-          try host.load(file)
+          try host.load(file, isTrusted: false)
         } else {
-          try host.reload(name, from: file)
+          try host.reload(name, from: file, isTrusted: false)
         }
       } else {
-        try host.load(file)
+        try host.load(file, isTrusted: false)
       }
     } catch {
       // The host has logged it, and keeps it for the list.

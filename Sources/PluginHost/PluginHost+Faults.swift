@@ -22,23 +22,31 @@ extension PluginHost {
   /// Says what is known of a fault, and notes which generation is not to be trusted. On the thread that recovered from
   /// it; the engine has taken the protocol out of service.
   func note(_ fault: Fault, protocolNumber: Int) {
-    let report = state.withLock { () -> FaultReport in
+    let (report, quarantined) = state.withLock { () -> (FaultReport, Generation?) in
       let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(fault.pluginAddress) }
       let place = PluginImage.place(of: fault.pluginAddress, in: generation?.image)
+      var quarantined: Generation?
       if let generation {
+        // Several threads may fault at once.
+        if !generation.isFaulty { quarantined = generation }
+        histories[generation.identity.name, default: FaultHistory()].count += 1
+        faulted[generation.report.sha256] =
+          "its code faulted as \(generation.identity.name), generation \(generation.number): \(fault.summary) in \(place)"
         generation.quarantine("\(fault.summary) in \(place)")
         // Its timers are its code, too.
         engine.endCallouts(of: generation.image.addresses)
       }
-      return FaultReport(
+      let report = FaultReport(
         plugin: generation?.identity.name, generation: generation?.number ?? 0,
         buildID: generation?.image.buildID, proto: protocolNumber, place: place,
         backtrace: fault.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: fault)
+      return (report, quarantined)
     }
     unsafe onFault?(report)
     logger.error(
       "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)"
     )
+    if let quarantined { respond(to: quarantined) }
   }
 
   /// Keeps a generation whose code faulted when it was told of its end.

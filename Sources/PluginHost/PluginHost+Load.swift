@@ -7,17 +7,19 @@ extension PluginHost {
   /// Loads a plugin whose name does not serve yet. Returns it serving.
   ///
   /// A refusal is kept for `list`. [control]
+  ///
+  /// - Parameter isTrusted: somebody asks for it; else bytes whose code has faulted here before are refused.
   @discardableResult
-  public func load(_ path: String) throws(PluginError) -> PluginInfo {
+  public func load(_ path: String, isTrusted: Bool = true) throws(PluginError) -> PluginInfo {
     try operations.withLock { () throws(PluginError) in
       try keepingRefusal(of: path) { () throws(PluginError) in
-        let (bytes, report) = try inspect(path)
-        let name = report.name ?? ""
+        let build = try inspect(path, isTrusted: isTrusted)
+        let name = build.report.name ?? ""
         if let other = state.withLock({ serving[name] }) {
           throw PluginError(
             path, ["the name '\(name)' is served by \(other.path), generation \(other.number): reload or unload it"])
         }
-        let generation = try build(path, bytes, report)
+        let generation = try map(build)
         do throws(EngineError) {
           try unsafe engine.register(generation.handler)
         } catch {
@@ -34,42 +36,54 @@ extension PluginHost {
   /// Puts the present bytes of `path` (of the serving generation's file, if nil) in the place of the generation
   /// that serves under `name`. Nothing is lost, and order holds. [control]
   ///
-  /// If it fails, the old generation goes on as if nothing had happened.
+  /// If it fails, the old generation goes on as if nothing had happened. `isTrusted`: as in `load`.
   @discardableResult
-  public func reload(_ name: String, from path: String? = nil) throws(PluginError) -> PluginInfo {
+  public func reload(
+    _ name: String, from path: String? = nil, isTrusted: Bool = true
+  ) throws(PluginError) -> PluginInfo {
     try operations.withLock { () throws(PluginError) in
       guard let old = state.withLock({ serving[name] }) else { throw PluginError(name, ["not loaded"]) }
       let path = path ?? old.path
       return try keepingRefusal(of: path) { () throws(PluginError) in
-        let (bytes, report) = try inspect(path)
-        guard report.name == name else {
-          throw PluginError(path, ["expected plugin '\(name)', found '\(report.name ?? "")'"])
+        let build = try inspect(path, isTrusted: isTrusted)
+        guard build.report.name == name else {
+          throw PluginError(path, ["expected plugin '\(name)', found '\(build.report.name ?? "")'"])
         }
-        if report.abi?.proto != old.proto {
+        let proto = build.report.abi?.proto
+        if proto != old.proto {
           throw PluginError(
-            path,
-            ["expected protocol number \(old.proto), as the serving generation has, found \(report.abi?.proto ?? 0)"])
+            path, ["expected protocol number \(old.proto), as the serving generation has, found \(proto ?? 0)"])
         }
-        let new = try build(path, bytes, report)
-        do throws(EngineError) {
-          try unsafe engine.replace(with: new.handler) { self.note(old, waitingFor: $0) }
-        } catch {
-          discard(new)
-          throw PluginError(path, [error.description])
-        }
-        engine.closeCallouts(of: old.image.addresses)
-        enter(new)
+        let new = try exchange(old, for: build)
         logger.info("\(name): generation \(new.number) took over from \(old.number), from \(path)")
-        retire(old)
         return state.withLock { new.info }
       }
     }
   }
 
+  /// Puts a build in the place of the generation that serves under its name. Under the operations' lock.
+  func exchange(_ old: Generation, for build: PluginBuild) throws(PluginError) -> Generation {
+    let new = try map(build)
+    do throws(EngineError) {
+      try unsafe engine.replace(with: new.handler) { self.note(old, waitingFor: $0) }
+    } catch {
+      discard(new)
+      throw PluginError(build.path, [error.description])
+    }
+    engine.closeCallouts(of: old.image.addresses)
+    enter(new)
+    state.withLock {
+      // What faulted is nothing to go back to.
+      if !old.isFaulty { histories[old.identity.name, default: FaultHistory()].predecessor = old.build }
+    }
+    retire(old)
+    return new
+  }
+
   // MARK: Parts
 
   /// Reads and inspects: the bytes, or every problem at once.
-  private func inspect(_ path: String) throws(PluginError) -> ([UInt8], InspectionReport) {
+  private func inspect(_ path: String, isTrusted: Bool) throws(PluginError) -> PluginBuild {
     let file = try PluginBytes(reading: path)
     let report = unsafe file.bytes.withUnsafeBytes {
       unsafe inspector.inspect(bytes: $0, fileName: path, permissions: file.permissions)
@@ -78,11 +92,17 @@ extension PluginHost {
       let strict = inspector.policy.isStrict ? report.notes : []
       throw PluginError(path, (report.problems + strict).map { "\($0.check.rawValue): \($0.message)" })
     }
-    return (file.bytes, report)
+    if isTrusted {
+      state.withLock { faulted[report.sha256] = nil }
+    } else if let reason = distrust(report.sha256) {
+      throw PluginError(path, ["\(reason); it is taken when somebody asks for it: netisr load, netisr reload"])
+    }
+    return PluginBuild(path: path, bytes: file.bytes, report: report)
   }
 
   /// Maps accepted bytes and lets them fill a registration. Nothing serves yet.
-  private func build(_ path: String, _ bytes: [UInt8], _ report: InspectionReport) throws(PluginError) -> Generation {
+  private func map(_ build: PluginBuild) throws(PluginError) -> Generation {
+    let (path, report) = (build.path, build.report)
     // Accepted reports have both.
     let name = report.name ?? ""
     let identity = PluginIdentity(name: name, stateVersion: report.abi?.stateVersion ?? 0)
@@ -92,7 +112,7 @@ extension PluginHost {
     }
     let image: PluginImage
     do throws(PluginError) {
-      image = try PluginImage(bytes: bytes, name: "\(name)#\(number)")
+      image = try PluginImage(bytes: build.bytes, name: "\(name)#\(number)")
     } catch {
       throw PluginError(path, error.problems)
     }
@@ -136,8 +156,7 @@ extension PluginHost {
     guard filled == name else {
       throw fail("nh_name: expected '\(name)', as the ABI note says, found \(filled.map { "'\($0)'" } ?? "none")")
     }
-    return unsafe Generation(
-      identity: identity, number: number, path: path, report: report, image: image, handler: handler)
+    return unsafe Generation(identity: identity, number: number, build: build, image: image, handler: handler)
   }
 
   /// Enters a generation whose handler the engine has taken into service.
@@ -150,6 +169,7 @@ extension PluginHost {
     }
     state.withLock {
       generation.state = .serving
+      generation.since = FaultHistory.now
       serving[generation.identity.name] = generation
       refused[generation.path] = nil
     }
@@ -160,7 +180,7 @@ extension PluginHost {
     }
   }
 
-  /// Undoes `build`.
+  /// Undoes `map`.
   private func discard(_ generation: Generation) {
     engine.abortRegistration(generation.identity)
     engine.closeCallouts(of: generation.image.addresses)

@@ -40,6 +40,7 @@ extension PluginHost {
     let isFaulty = state.withLock {
       generation.state = generation.isFaulty ? .quarantined : .retired
       generation.waitingFor = 0
+      generation.forgetBytes()
       retired.append(generation)
       return generation.isFaulty
     }

@@ -35,6 +35,11 @@ public final class PluginHost: @unchecked Sendable {
   /// By name: how many generations there were.
   var generations: [String: Int] = [:]
 
+  /// What is done about faults, what is known of them by name, and, by the SHA-256 of bytes, whose code has faulted.
+  var faultPolicy = FaultPolicy()
+  var histories: [String: FaultHistory] = [:]
+  var faulted: [String: String] = [:]
+
   /// Called with every fault, on the thread that recovered from it. Set it before plugins are loaded.
   nonisolated(unsafe) public var onFault: ((FaultReport) -> Void)? = nil
 
@@ -58,7 +63,11 @@ public final class PluginHost: @unchecked Sendable {
   /// Every generation that is mapped, and every file that was refused: by name and path, newest first.
   public func list() -> [PluginInfo] {
     state.withLock {
-      let mapped = (Array(serving.values) + retired).map(\.info)
+      let mapped = (Array(serving.values) + retired).map { generation in
+        var info = generation.info
+        info.faults = histories[generation.identity.name]?.count ?? 0
+        return info
+      }
       let order = { (a: PluginInfo, b: PluginInfo) in
         (a.name ?? "~", b.generation, a.path) < (b.name ?? "~", a.generation, b.path)
       }

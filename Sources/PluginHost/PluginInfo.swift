@@ -20,6 +20,8 @@ public struct PluginInfo: Sendable {
   public var waitingFor: Int
   /// Why it was refused, or why it must stay resident.
   public var reasons: [String]
+  /// Faults of all generations of that name.
+  public var faults = 0
 
   /// The last part of `path`.
   public var file: String {

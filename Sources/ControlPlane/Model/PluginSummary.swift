@@ -22,9 +22,11 @@ public struct PluginSummary: Codable, Sendable {
   public var waitingFor: Int
   /// Why it was refused, or must stay resident.
   public var reasons: [String]
+  /// Faults of all generations of that name.
+  public var faults: Int
 
   enum CodingKeys: String, CodingKey {
-    case name, file, path, generation, state, proto, sha256, reasons
+    case name, file, path, generation, state, proto, sha256, reasons, faults
     case buildID = "build_id"
     case waitingFor = "waiting_for"
   }
@@ -40,6 +42,7 @@ public struct PluginSummary: Codable, Sendable {
     sha256 = info.sha256
     waitingFor = info.waitingFor
     reasons = info.reasons
+    faults = info.faults
   }
 }
 

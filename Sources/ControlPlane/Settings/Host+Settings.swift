@@ -1,5 +1,6 @@
 import CNetISR
 import NetISR
+import PluginHost
 
 extension Host {
   /// All settings with their values now.
@@ -83,6 +84,20 @@ extension Host {
         name: "net.isr.polling", value: engine.polls ? "1" : "0",
         access: .writable { [engine] text throws(ControlError) in
           engine.setPolling(try Setting.number(text, for: "net.isr.polling", in: 0...1) == 1)
+        }),
+      Setting(
+        name: "net.isr.onfault", value: plugins.faultResponse.rawValue,
+        access: .writable { [plugins] text throws(ControlError) in
+          guard let response = FaultResponse(rawValue: text) else {
+            let known = FaultResponse.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ControlError(.badRequest, "net.isr.onfault: expected one of \(known), found '\(text)'")
+          }
+          plugins.faultResponse = response
+        }),
+      Setting(
+        name: "net.isr.faultrestarts", value: "\(plugins.restartLimit)",
+        access: .writable { [plugins] text throws(ControlError) in
+          plugins.restartLimit = try Setting.number(text, for: "net.isr.faultrestarts", in: 0...1000)
         }),
       Setting(name: "net.isr.defaultqlimit", value: "\(configuration.defaultQueueLimit)", access: .readOnly(fixed)),
       Setting(name: "net.isr.maxqlimit", value: "\(configuration.maxQueueLimit)", access: .readOnly(fixed)),

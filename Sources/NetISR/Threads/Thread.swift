@@ -1,7 +1,7 @@
 import CNetISRHost
 import Glibc
 
-/// A thread of the host. Its body runs once; whoever started it joins it.
+/// A thread of the host. Its body runs once; whoever started it joins it, or lets it go.
 public final class Thread: @unchecked Sendable {
   private var handle = pthread_t()
 
@@ -23,6 +23,11 @@ public final class Thread: @unchecked Sendable {
   /// Waits for the thread's end.
   public func join() {
     _ = pthread_join(handle, nil)
+  }
+
+  /// Lets the thread go: nobody will join it.
+  public func detach() {
+    _ = pthread_detach(handle)
   }
 
   /// Lets it run on these CPUs only: 0 or an errno value. Not after `join`. [any thread]

@@ -20,6 +20,10 @@ enum PluginText {
       if plugin.waitingFor > 0 {
         text += "    waits for \(plugin.waitingFor) thread\(plugin.waitingFor == 1 ? "" : "s") inside of it\n"
       }
+      if plugin.faults > 0 && plugin.state == "serving" {
+        text +=
+          "    \(plugin.name ?? "it") has faulted \(plugin.faults == 1 ? "once" : "\(plugin.faults) times"): netisr faults\n"
+      }
       for reason in plugin.reasons { text += "    \(reason)\n" }
     }
     return text
