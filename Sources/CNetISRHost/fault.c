@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "interruption.h"
 #include "mbuf.h"
 
 #define MAX_IMAGES 4096
@@ -234,7 +235,7 @@ note_fault(struct netisr_host_fault *fault, int signal, const siginfo_t *info, c
 	fault->time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	fault->signal = signal;
 	fault->code = info->si_code;
-	fault->address = signal == SIGABRT ? 0 : (uintptr_t)info->si_addr;
+	fault->address = signal == SIGABRT || signal == SIGXCPU ? 0 : (uintptr_t)info->si_addr;
 	fault->thread = (int32_t)syscall(SYS_gettid);
 	fault->plugin_pc = 0;
 #if defined(__x86_64__)
@@ -269,6 +270,19 @@ pass_on(int signal, siginfo_t *info, void *context)
 		raise(signal);
 }
 
+/* Has the thread go on at a frame, with the fault that was written down. */
+static void
+recover(ucontext_t *context, struct netisr_host_frame *frame)
+{
+	last.subject = frame->subject;
+	note_packet(&last, frame);
+	pending = 1;
+#if defined(__x86_64__)
+	context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)frame;
+	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)&netisr_host_recover;
+#endif
+}
+
 static void
 on_signal(int signal, siginfo_t *info, void *argument)
 {
@@ -290,14 +304,26 @@ on_signal(int signal, siginfo_t *info, void *argument)
 		errno = error;
 		return;
 	}
-	last.subject = frame->subject;
-	note_packet(&last, frame);
-	pending = 1;
+	recover(context, frame);
 	errno = error;
-#if defined(__x86_64__)
-	context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)frame;
-	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)&netisr_host_recover;
-#endif
+}
+
+int
+netisr_host_note_place(struct netisr_host_fault *fault, int signal, const siginfo_t *info,
+    const ucontext_t *context, const struct netisr_host_frame *frame)
+{
+	note_fault(fault, signal, info, context);
+	(void)is_containable(fault, frame);
+	fault->subject = frame->subject;
+	note_packet(fault, frame);
+	return (is_plugins(fault->pc));
+}
+
+void
+netisr_host_abandon(const struct netisr_host_fault *fault, ucontext_t *context, struct netisr_host_frame *frame)
+{
+	last = *fault;
+	recover(context, frame);
 }
 
 int

@@ -86,6 +86,11 @@ public final class Host: @unchecked Sendable {
     self.logger = logger
     if unsafe Engine.default == nil { unsafe Engine.default = engine }
     engine.startWorkers()
+    do throws(EngineError) {
+      try engine.startWatchdog()
+    } catch {
+      logger.error("plugins that hang are not found: \(error)")
+    }
   }
 
   // MARK: Plugins
@@ -172,6 +177,7 @@ public final class Host: @unchecked Sendable {
       engine.releaseState(retired)
     }
     engine.stopWorkers()
+    engine.stopWatchdog()
     return engine.mbufStatistics.mbufs.inFlight
   }
 }

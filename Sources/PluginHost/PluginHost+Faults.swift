@@ -49,6 +49,26 @@ extension PluginHost {
     if let quarantined { respond(to: quarantined) }
   }
 
+  /// Says where a call hangs.
+  func note(_ hang: Engine.Hang) {
+    let address = hang.place.pluginAddress
+    let report = state.withLock { () -> FaultReport in
+      let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(address) }
+      return FaultReport(
+        plugin: generation?.identity.name, generation: generation?.number ?? 0,
+        buildID: generation?.image.buildID, proto: Int(generation?.proto ?? 0),
+        place: PluginImage.place(of: address == 0 ? hang.place.instruction : address, in: generation?.image),
+        backtrace: hang.place.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: hang.place)
+    }
+    unsafe onFault?(report)
+    let manner =
+      hang.isWaiting
+      ? "waits, and has not returned for ten times the bound"
+      : "has run for \(hang.time / 1_000_000) ms and does not return"
+    logger.warning(
+      "\(report.plugin ?? "a plugin"): a call of generation \(report.generation) \(manner): \(report.place)")
+  }
+
   /// Keeps a generation whose code faulted when it was told of its end.
   func keep(_ generation: Generation, after fault: Fault) {
     state.withLock {

@@ -54,6 +54,7 @@ public final class PluginHost: @unchecked Sendable {
       logger.error("faults of plugins will end this process: \(error)")
     }
     unsafe engine.onFault = { [weak self] in self?.note($1, protocolNumber: $0) }
+    unsafe engine.onHang = { [weak self] in self?.note($0) }
     unsafe engine.onLog = { level, plugin, line in
       let levels: [Logger.Level] = [.debug, .info, .warning, .error]
       logger.log(level: levels[min(Int(level), 3)], "\(plugin ?? "plugin"): \(line)")

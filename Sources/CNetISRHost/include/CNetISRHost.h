@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "guard.h"
+#include "watch.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -29,7 +29,7 @@ extern "C" {
 /* What is known of a fault.  Addresses as they were in memory. */
 struct netisr_host_fault {
 	uint64_t time;       /* nanoseconds since 1970 */
-	int32_t signal;      /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT */
+	int32_t signal;      /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; SIGXCPU: it did not return (watch.h) */
 	int32_t code;        /* si_code */
 	uintptr_t address;   /* si_addr: what was touched, or the instruction */
 	uintptr_t pc;        /* the instruction */

@@ -86,6 +86,12 @@ extension Host {
           engine.setPolling(try Setting.number(text, for: "net.isr.polling", in: 0...1) == 1)
         }),
       Setting(
+        name: "net.isr.watchdog", value: "\(engine.watchdogBound / 1_000_000)",
+        access: .writable { [engine] text throws(ControlError) in
+          engine.watchdogBound =
+            UInt64(try Setting.number(text, for: "net.isr.watchdog", in: 0...3_600_000)) * 1_000_000
+        }),
+      Setting(
         name: "net.isr.onfault", value: plugins.faultResponse.rawValue,
         access: .writable { [plugins] text throws(ControlError) in
           guard let response = FaultResponse(rawValue: text) else {

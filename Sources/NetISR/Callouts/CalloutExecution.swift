@@ -37,6 +37,7 @@ extension Engine {
         defer { unsafe gracePeriod.leave(context) }
         guard let due = unsafe queue.pointee.takeDue(clock: clock, passed: passed, last: round.last) else { break }
         let function = unsafe unsafeBitCast(due.function, to: netisr_host_function.self)
+        unsafe context.pointee.traffic.addCallback()
         let result = unsafe netisr_host_call_function(nil, function, UInt(bitPattern: due.argument), 0, 0)
         unsafe queue.pointee.finish()
         if result.returned == 0 { unsafe contain(context, due) }

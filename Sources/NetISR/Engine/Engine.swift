@@ -74,6 +74,16 @@ public final class Engine: @unchecked Sendable {
   /// number and what is known. On the thread that recovered, which handles no packets meanwhile. Set it before traffic begins.
   nonisolated(unsafe) public var onFault: ((Int, Fault) -> Void)? = nil
 
+  /// Called with each call of a plugin's code that does not return, once, by the watchdog, while it still hangs. Set it
+  /// before `startWatchdog`.
+  nonisolated(unsafe) public var onHang: ((Hang) -> Void)? = nil
+
+  /// CPU time that a call of a plugin's code may take, in nanoseconds; 0: any. (net.isr.watchdog) [any thread]
+  public var watchdogBound: UInt64 {
+    get { watchdogTime.load(ordering: .relaxed) }
+    set { watchdogTime.store(newValue, ordering: .relaxed) }
+  }
+
   /// Takes the lines that plugins log: level, plugin's name or nil, text. Set it before traffic begins.
   nonisolated(unsafe) public var onLog: (@Sendable (UInt32, String?, String) -> Void)? = nil
 
@@ -100,6 +110,10 @@ public final class Engine: @unchecked Sendable {
 
   /// Who follows packets, in an engine that is driven by hand.
   weak var observer: PacketObserver?
+
+  private let watchdogTime = Atomic<UInt64>(1_000_000_000)
+  /// Under the control lock.
+  var watchdog: Watchdog?
 
   /// Serialises changes: registration, vnets, limits. Held while a change waits for others.
   let control = Lock()

@@ -24,7 +24,9 @@ public enum DropReason: Int, CaseIterable, Sendable {
 /// received = handled + dropped + queued is drawn over the engine's whole life.
 @safe
 struct TrafficCounters: ~Copyable {
-  private static let wordCount = (4 + DropReason.allCases.count) * Protocols.count
+  /// The figures, and one word more.
+  private static let wordCount = callbackWord + 1
+  private static let callbackWord = (4 + DropReason.allCases.count) * Protocols.count
 
   // On lines of their own: other threads' figures are other lines.
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
@@ -70,6 +72,16 @@ struct TrafficCounters: ~Copyable {
     unsafe word.pointee.store(
       word.pointee.load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: n), ordering: .relaxed)
   }
+
+  /// One word in which callbacks are counted, for who watches the thread; by the owning thread only.
+  @inline(__always)
+  func addCallback() {
+    let word = unsafe words + Self.callbackWord
+    unsafe word.pointee.store(word.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+  }
+
+  /// All words: whoever works changes one of them. They stay where they are.
+  func withWords<T>(_ body: (UnsafeRawPointer, Int) -> T) -> T { unsafe body(UnsafeRawPointer(words), Self.wordCount) }
 
   /// The figure now; from any thread.
   func load(_ figure: Figure, of proto: Int) -> UInt64 {

@@ -5,11 +5,11 @@ import Glibc
 public struct Fault: Error, Sendable {
   /// Nanoseconds since 1970.
   public let time: UInt64
-  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT.
+  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT; SIGXCPU for a call that did not return.
   public let signal: Int32
   /// `si_code` of sigaction(2).
   public let code: Int32
-  /// What was touched; for SIGFPE and SIGILL the instruction, for SIGABRT 0.
+  /// What was touched; for SIGFPE and SIGILL the instruction, for SIGABRT and SIGXCPU 0.
   public let address: UInt
   /// The instruction.
   public let instruction: UInt
@@ -65,6 +65,7 @@ public struct Fault: Error, Sendable {
     case SIGFPE: "SIGFPE"
     case SIGILL: "SIGILL"
     case SIGABRT: "SIGABRT"
+    case SIGXCPU: "SIGXCPU"
     default: "signal \(signal)"
     }
   }
@@ -74,6 +75,7 @@ public struct Fault: Error, Sendable {
     if isStackOverflow { return "stack overflow" }
     return switch signal {
     case SIGSEGV, SIGBUS: "\(signalName) at 0x\(String(address, radix: 16))"
+    case SIGXCPU: "did not return"
     default: signalName
     }
   }
@@ -90,6 +92,7 @@ extension Engine {
   /// its end. Throws when it faulted; what it held of tables is given back. [control]
   public func callGuarded(_ function: UnsafeRawPointer, _ argument: UInt = 0) throws(Fault) -> UInt {
     let function = unsafe unsafeBitCast(function, to: netisr_host_function.self)
+    if let context = unsafe netisr_host_context() { unsafe context.pointee.traffic.addCallback() }
     let result = netisr_host_call_function(nil, function, argument, 0, 0)
     if result.returned == 1 { return result.value }
     if let context = unsafe netisr_host_context() { unsafe context.abandonTable() }

@@ -53,6 +53,9 @@ struct ThreadContext: ~Copyable {
   /// What this thread received, handled and dropped.
   let traffic: TrafficCounters
 
+  /// For the watchdog; used under the lock of the registry of threads, and by the thread's own signal handler.
+  let watch: UnsafeMutablePointer<netisr_host_watch>
+
   /// The calling thread's record. A thread that was never attached is attached to `Engine.default`; nil when there is
   /// none.
   @inline(__always)

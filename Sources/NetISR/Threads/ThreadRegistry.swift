@@ -26,6 +26,7 @@ final class ThreadRegistry: @unchecked Sendable {
     for index in 0..<count.load(ordering: .acquiring) {
       let record = unsafe records[index]
       unsafe record.pointee.counters.deallocate()
+      unsafe record.pointee.watch.deallocate()
       unsafe record.deinitialize(count: 1)
       unsafe free_aligned(record)
     }
@@ -37,7 +38,9 @@ final class ThreadRegistry: @unchecked Sendable {
   func acquire(for engine: Engine, cpu: UInt32) -> UnsafeMutablePointer<ThreadContext> {
     unsafe lock.withLock {
       if let index = unsafe finished.lastIndex(where: { unsafe $0.pointee.cpu == cpu }) {
-        return unsafe finished.remove(at: index)
+        let record = unsafe finished.remove(at: index)
+        unsafe Self.openWatch(record)
+        return unsafe record
       }
       let index = count.load(ordering: .relaxed)
       precondition(index < Self.capacity, "netisr: more than \(Self.capacity) threads use one engine")
@@ -46,13 +49,16 @@ final class ThreadRegistry: @unchecked Sendable {
       for word in 0..<CounterRegistry.capacity {
         unsafe (counters + word).initialize(to: Atomic(0))
       }
+      let watch = UnsafeMutablePointer<netisr_host_watch>.allocate(capacity: 1)
+      unsafe watch.initialize(to: netisr_host_watch())
       unsafe record.initialize(
         to: ThreadContext(
           cpu: cpu, table: engine.table, engine: engine, mbufs: MbufCache(pool: engine.mbufs), counters: counters,
-          traffic: TrafficCounters()))
+          traffic: TrafficCounters(), watch: watch))
       unsafe records[index] = record
       // Release: pairs with the acquire in `forEach`, which then sees an initialised record.
       count.store(index + 1, ordering: .releasing)
+      unsafe Self.openWatch(record)
       return unsafe record
     }
   }
@@ -60,7 +66,24 @@ final class ThreadRegistry: @unchecked Sendable {
   /// Gives back a record whose thread has left every handler.
   func release(_ record: UnsafeMutablePointer<ThreadContext>) {
     unsafe record.pointee.mbufs.flush()
-    lock.withLock { unsafe finished.append(record) }
+    lock.withLock {
+      unsafe netisr_host_watch_close(record.pointee.watch)
+      unsafe finished.append(record)
+    }
+  }
+
+  /// By the record's thread, with the lock.
+  private static func openWatch(_ record: UnsafeMutablePointer<ThreadContext>) {
+    unsafe record.pointee.traffic.withWords { unsafe netisr_host_watch_open(record.pointee.watch, $0, $1) }
+  }
+
+  /// Visits every record that a thread has, which stays its thread's meanwhile: no thread comes or goes. For the watchdog.
+  func forEachWatched(_ body: (UnsafeMutablePointer<ThreadContext>) -> Void) {
+    lock.withLock {
+      for index in 0..<count.load(ordering: .relaxed) where unsafe records[index].pointee.watch.pointee.is_open != 0 {
+        unsafe body(records[index])
+      }
+    }
   }
 
   /// Visits every record, also those of finished threads.

@@ -1,0 +1,138 @@
+import CNetISRHost
+import Glibc
+
+// A handler that does not return.
+//
+// One thread looks at all others from time to time: whether one has been in the same guarded call for so much of its own CPU time. Time
+// of the thread, not of the clock: a machine that is busy with other things makes no handler slow. Such a call gets two strikes. At the first, the thread
+// is interrupted to say where it is, which is reported while it still hangs. At the second, and each time after, it is made to leave the call as
+// after a fault, if it is in the plugin's own code just then; in a library or in the host it is left alone, for it could hold a lock
+// there, and tried again. A thread that waits in a call, and uses no CPU time, is reported, too, after ten times as long; nobody
+// can free it.
+//
+// Rejected: a timer for each call (a system call, or two loads and a store, for each packet), and ending the thread (its
+// locks, and its workstream, would go with it). What a handler does that dispatches packets for ever is not found: it works.
+
+extension Engine {
+  /// A call that has not returned for too long.
+  public struct Hang: Sendable {
+    /// Where it is, as of a fault: signal SIGXCPU.
+    public let place: Fault
+    /// What it has used of its thread's CPU time, in nanoseconds, as far as somebody looked.
+    public let time: UInt64
+    /// Whether it waits, rather than runs.
+    public let isWaiting: Bool
+  }
+
+  /// Has a thread watch all others, which the engine keeps until `stopWatchdog`. Throws an errno value, with its reason. [control]
+  public func startWatchdog() throws(EngineError) {
+    let error = netisr_host_watch_install()
+    if error != 0 { throw unsafe EngineError(error, "watchdog's signal: \(String(cString: strerror(error)))") }
+    control.withLock {
+      guard watchdog == nil else { return }
+      watchdog = Watchdog(self)
+    }
+  }
+
+  /// Ends it. [control]
+  public func stopWatchdog() {
+    let watchdog = control.withLock { () -> Watchdog? in
+      defer { self.watchdog = nil }
+      return self.watchdog
+    }
+    watchdog?.stop()
+  }
+}
+
+/// The thread that watches.
+final class Watchdog: @unchecked Sendable {
+  /// What is known of a call that went on since the last look.
+  private struct Suspicion {
+    var frame: UInt
+    var progress: UInt64
+    /// When it was first seen: by the thread's CPU time, and by the watchdog's clock.
+    var cpu: UInt64
+    var seen: UInt64
+    var strikes = 0
+    var isReported = false
+  }
+
+  private unowned let engine: Engine
+  private let lock = Lock()
+  // Under the lock.
+  private var isStopping = false
+  // By the watching thread alone.
+  private var suspicions: [UInt: Suspicion] = [:]
+  private var thread: Thread?
+
+  init(_ engine: Engine) {
+    self.engine = engine
+    thread = Thread(name: "netisr-watchdog") { [unowned self] in run() }
+  }
+
+  func stop() {
+    lock.withLock { isStopping = true }
+    thread?.join()
+  }
+
+  private func run() {
+    while true {
+      let bound = engine.watchdogBound
+      // Often enough that a call is found before it has taken twice the bound; short sleeps, so that `stop` waits for no long one.
+      var left = bound == 0 ? 500_000_000 : min(max(bound / 2, 5_000_000), 500_000_000)
+      while left > 0 {
+        if lock.withLock({ isStopping }) { return }
+        let part = min(left, 100_000_000)
+        usleep(UInt32(part / 1000))
+        left -= part
+      }
+      if bound > 0 { look(bound) }
+    }
+  }
+
+  private func look(_ bound: UInt64) {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    var hangs: [Engine.Hang] = []
+    unsafe engine.threads.forEachWatched { record in
+      if let hang = unsafe look(at: record, bound, now) { hangs.append(hang) }
+    }
+    // Without the lock: threads may come and go again.
+    for hang in hangs { unsafe engine.onHang?(hang) }
+  }
+
+  /// One thread, which can't go away meanwhile; what is to be told of it.
+  private func look(at record: UnsafeMutablePointer<ThreadContext>, _ bound: UInt64, _ now: UInt64) -> Engine.Hang? {
+    let key = UInt(bitPattern: record)
+    let watch = unsafe record.pointee.watch
+    var look = netisr_host_look()
+    guard unsafe netisr_host_watch_look(watch, &look) != 0, look.frame != 0 else {
+      suspicions[key] = nil
+      return nil
+    }
+    guard var suspicion = suspicions[key], suspicion.frame == look.frame, suspicion.progress == look.progress else {
+      suspicions[key] = Suspicion(frame: look.frame, progress: look.progress, cpu: look.cpu, seen: now)
+      return nil
+    }
+    let used = look.cpu &- suspicion.cpu
+    let isWaiting = used < bound
+    guard !isWaiting || (now &- suspicion.seen >= 10 * bound && !suspicion.isReported) else { return nil }
+
+    let answer = unsafe netisr_host_watch_interrupt(watch, &look, !isWaiting && suspicion.strikes > 0 ? 1 : 0)
+    guard answer == NETISR_HOST_WATCH_PLUGIN || answer == NETISR_HOST_WATCH_ELSEWHERE else {
+      // It went on; or was made to, and tells of it itself.
+      if answer != NETISR_HOST_WATCH_NONE { suspicions[key] = nil }
+      return nil
+    }
+    defer { suspicions[key] = suspicion }
+    if !isWaiting {
+      suspicion.strikes += 1
+      // The next strike takes as long again.
+      suspicion.cpu = look.cpu
+    }
+    guard !suspicion.isReported else { return nil }
+    suspicion.isReported = true
+    return Engine.Hang(place: unsafe Fault(watch.pointee.fault), time: used, isWaiting: isWaiting)
+  }
+}
