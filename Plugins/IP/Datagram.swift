@@ -37,8 +37,8 @@ struct Datagram: BitwiseCopyable {
   enum Step {
     /// The table is full.
     case full
-    /// The entry was too old; it held so many fragments.
-    case dead(UInt32)
+    /// The entry was too old; it held so many fragments. With what its sender is to be told of, if anything.
+    case dead(UInt32, UnsafeMutablePointer<mbuf>?)
     /// It is held.
     case held
     /// It was the last one missing.
@@ -62,6 +62,26 @@ struct Datagram: BitwiseCopyable {
   /// young as it.
   func isDead(at now: UInt64) -> Bool {
     now > created && now &- created > Reassembly.lifetime
+  }
+
+  /// What is there of the datagram's beginning, for telling its sender that the rest did not come: header and payload up to
+  /// the first gap, at most what an ICMP error quotes. Nil without the first fragment, or without memory, and where
+  /// nothing is answered.
+  func beginning() -> UnsafeMutablePointer<mbuf>? {
+    guard let header = unsafe header, let page = unsafe pages[0],
+      let interface = unsafe header.pointee.m_pkthdr.rcvif, unsafe ifnet_flags(interface) & UInt32(IFNET_MONITOR) == 0,
+      var copy = Packet.make()
+    else { return nil }
+    let count = unsafe min(Page(page).countFromStart, Int(reach), 548)
+    // In bounds: the header mbuf has m_len bytes, and the page, which is none that a packet ends in yet, 1,536.
+    let front = unsafe RawSpan(
+      _unsafeStart: UnsafeRawPointer(header.pointee.m_data), byteCount: Int(header.pointee.m_len))
+    let payload = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(page.pointee.m_data), byteCount: count)
+    guard copy.append(front), copy.append(payload) else { return nil }
+    let made = unsafe copy.release()
+    unsafe made.pointee.m_pkthdr.rcvif = interface
+    unsafe made.pointee.m_flags |= header.pointee.m_flags & (M_BCAST | M_MCAST | manyFlag)
+    return unsafe made
   }
 
   /// Takes what is new in a fragment. The caller has checked that its payload is not empty, all there, and of whole blocks
@@ -118,7 +138,12 @@ struct Datagram: BitwiseCopyable {
     unsafe made.pointee.m_len = Int32(truncatingIfNeeded: parsed.length)
     var span = unsafe MutableRawSpan(_unsafeStart: made.pointee.m_data, byteCount: parsed.length)
     _ = fragment.copyBytes(from: 0, to: &span)
-    unsafe header = made
+    // Who may have to be told that the rest did not come, and whether.
+    unsafe made.pointee.m_pkthdr.len = Int32(truncatingIfNeeded: parsed.length)
+    unsafe made.pointee.m_flags |= fragment.flags & (M_BCAST | M_MCAST | manyFlag)
+    var kept = unsafe Packet(adopting: made)
+    kept.setArrival(of: fragment)
+    unsafe header = kept.release()
     unsafe hold(made, bytes: UInt32(MSIZE))
     return true
   }

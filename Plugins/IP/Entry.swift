@@ -15,7 +15,14 @@ public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!)
     unsafe counters = try IPCounters(defining: ())
     unsafe protocolCounters = try ProtocolCounters(defining: ())
     unsafe icmpCounters = try ICMPCounters(defining: ())
+    unsafe udpCounters = try UDPCounters(defining: ())
+    unsafe settings = try IPSettings(defining: ())
     unsafe reassembly = try Reassembly(opening: ())
+    unsafe claims = try Claims(opening: ())
+    try unsafe onLink.open()
+    try unsafe routes.open()
+    unsafe identificationSeed = netisr_time()
+    try Interface.watch { _ in unsafe onLink.look() }
     unsafe nhp.pointee.serve("ip", number: NETISR_IP, policy: NETISR_POLICY_FLOW) { m in
       guard let m = unsafe m else { return }
       unsafe ipInput(Packet(adopting: m))

@@ -30,6 +30,22 @@ struct ICMPCounters {
 
   /// Messages answered.
   var reflect = Counter()
+  /// Requests to many stations at once, not answered.
+  var bmcastecho = Counter()
+
+  // MARK: Errors told to senders
+
+  /// Packets about which there was something to tell.
+  var error = Counter()
+  /// Of these not told: about ICMP errors; too short to see what they are about; beyond the rate.
+  var oldicmp = Counter()
+  var oldshort = Counter()
+  var limited = Counter()
+  /// Told, by type.
+  var outunreach = Counter()
+  var outredirect = Counter()
+  var outtimxceed = Counter()
+  var outparamprob = Counter()
 
   init() {}
 
@@ -51,6 +67,15 @@ struct ICMPCounters {
     maskreply = try Counter("icmp.maskreply")
     other = try Counter("icmp.other")
     reflect = try Counter("icmp.reflect")
+    bmcastecho = try Counter("icmp.bmcastecho")
+    error = try Counter("icmp.error")
+    oldicmp = try Counter("icmp.oldicmp")
+    oldshort = try Counter("icmp.oldshort")
+    limited = try Counter("icmp.limited")
+    outunreach = try Counter("icmp.outunreach")
+    outredirect = try Counter("icmp.outredirect")
+    outtimxceed = try Counter("icmp.outtimxceed")
+    outparamprob = try Counter("icmp.outparamprob")
   }
 
   /// Counts a message by its type (IANA's ICMP type numbers; RFC 792, 950, 1256).

@@ -2,8 +2,9 @@ import NetISRPlugin
 
 /// The counters of ip, after FreeBSD's `struct ipstat`.
 ///
-/// They add up: `total` + `reassembled` = the drops of whole packets + `fragments` + `delivered` + `noproto`; and every one
-/// of the `fragments` is held, was dropped (`fragdropped`, `fragtimeout`), or became part of a datagram.
+/// They add up: `total` + `reassembled` = the drops of whole packets + `fragments` + `delivered` + `noproto` + `forward`; every
+/// one of the `fragments` is held, was dropped (`fragdropped`, `fragtimeout`), or became part of a datagram; and of `localout`,
+/// what is not in `odropped` was sent, or came back to this host.
 struct IPCounters {
   /// Packets handed in, before any check.
   var total = Counter()
@@ -24,7 +25,9 @@ struct IPCounters {
   var badoptions = Counter()
   /// An address that must not be seen on a wire: loopback, or a group as the source.
   var badaddr = Counter()
-  /// For another host, and nothing is forwarded.
+  /// In a frame for another station.
+  var otherhost = Counter()
+  /// For another host, and not forwarded.
   var cantforward = Counter()
 
   // MARK: What is in the packets
@@ -51,8 +54,22 @@ struct IPCounters {
   var noproto = Counter()
   /// Forwarded.
   var forward = Counter()
-  /// Made in this host.
+  /// Made in this host, and given to be sent: answers too.
   var localout = Counter()
+
+  // MARK: Output
+
+  /// Datagrams cut into fragments, and the fragments that were made of them.
+  var fragmented = Counter()
+  var ofragments = Counter()
+  /// Too long for the next link, and not to be cut.
+  var cantfrag = Counter()
+  /// There was no route.
+  var noroute = Counter()
+  /// Made in this host, and not sent.
+  var odropped = Counter()
+  /// Neighbours told of a shorter way.
+  var redirectsent = Counter()
 
   init() {}
 
@@ -65,6 +82,7 @@ struct IPCounters {
     badlen = try Counter("ip.badlen")
     badoptions = try Counter("ip.badoptions")
     badaddr = try Counter("ip.badaddr")
+    otherhost = try Counter("ip.otherhost")
     cantforward = try Counter("ip.cantforward")
     options = try Counter("ip.options")
     fragments = try Counter("ip.fragments")
@@ -76,6 +94,12 @@ struct IPCounters {
     noproto = try Counter("ip.noproto")
     forward = try Counter("ip.forward")
     localout = try Counter("ip.localout")
+    fragmented = try Counter("ip.fragmented")
+    ofragments = try Counter("ip.ofragments")
+    cantfrag = try Counter("ip.cantfrag")
+    noroute = try Counter("ip.noroute")
+    odropped = try Counter("ip.odropped")
+    redirectsent = try Counter("ip.redirectsent")
   }
 }
 
@@ -91,6 +115,7 @@ enum DropReason: Error {
   case badLength
   case badOptions
   case badAddress
+  case otherHost
   case cantForward
 
   func count() {
@@ -102,6 +127,7 @@ enum DropReason: Error {
     case .badLength: unsafe counters.badlen.add()
     case .badOptions: unsafe counters.badoptions.add()
     case .badAddress: unsafe counters.badaddr.add()
+    case .otherHost: unsafe counters.otherhost.add()
     case .cantForward: unsafe counters.cantforward.add()
     }
   }

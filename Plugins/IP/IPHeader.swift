@@ -57,6 +57,9 @@ struct IPHeader {
   /// Bytes of the header with its options: 0 to 60, since the field counts words.
   var length: Int { Int(first >> 24 & 0xf) &* 4 }
 
+  /// The type of service.
+  var tos: UInt8 { UInt8(truncatingIfNeeded: first >> 16) }
+
   /// The two bits of explicit congestion notification (RFC 3168, section 5).
   var ecn: UInt32 { first >> 16 & 3 }
 
@@ -71,10 +74,24 @@ struct IPHeader {
   /// Bytes of the datagram in front of this payload: 0 to 65,528.
   var fragmentOffset: Int { Int(second & 0x1fff) &* 8 }
 
+  /// It must not be cut.
+  var dontFragment: Bool { second & 0x4000 != 0 }
+
   /// A fragment, the first one included.
   var isFragment: Bool { second & 0x3fff != 0 }
 
   var protocolNumber: UInt8 { UInt8(truncatingIfNeeded: third >> 16) }
+
+  /// Routers that it may still pass.
+  var ttl: UInt8 { UInt8(truncatingIfNeeded: third >> 24) }
+
+  /// The header's checksum, of which this is the one now, when its TTL is one less: the TTL is the upper half of a word.
+  func checksumAfterHop(_ checksum: UInt16) -> UInt16 {
+    var change = ChecksumChange(checksum)
+    let word = UInt16(truncatingIfNeeded: third >> 16)
+    change.replace(word, by: word &- 0x100)
+    return change.checksum
+  }
 }
 
 /// Protocol numbers (IANA) that this plugin knows something of.

@@ -1,7 +1,9 @@
 import NetISRPlugin
 
-/// ip: checks the header (RFC 791), puts fragments together, and hands whole datagrams to the layer above.
+/// ip: checks the header (RFC 791), puts fragments together, and hands whole datagrams to the layer above; or forwards the
+/// packet; or, of one that was made in this host, sends it.
 func ipInput(_ packet: consuming Packet) {
+  if packet.isLocalOutput { return ipOutput(packet) }
   unsafe counters.total.add()
   do throws(DropReason) {
     try receive(packet)
@@ -15,19 +17,39 @@ private func receive(_ input: consuming Packet) throws(DropReason) {
   let header = try checkedHeader(of: packet)
   // Bytes behind the datagram are the link's padding.
   packet.truncate(to: header.totalLength)
+  let recipient: Recipient
   if header.length > IPHeader.size {
     unsafe counters.options.add()
-    let options = try IPOptions(of: packet, header)
-    try checkDestination(of: packet, header, isSourceRouted: options.isSourceRouted)
+    let options = try checkedOptions(of: packet, header)
+    recipient = try findRecipient(of: packet, header)
+    if case .elsewhere(let match) = recipient { return try forward(packet, header, options, match) }
+    // Local, but only a station on the way.
+    if options.isSourceRouted, let interface = packet.interface, !interface.isMonitor {
+      ICMPError.unreachable(.sourceRouteFailed).send(about: packet, header)
+      throw .cantForward
+    }
   } else {
-    try checkDestination(of: packet, header, isSourceRouted: false)
+    recipient = try findRecipient(of: packet, header)
+    if case .elsewhere(let match) = recipient { return try forward(packet, header, IPOptions(), match) }
   }
+  if case .many = recipient { packet.flags |= manyFlag }
   guard header.isFragment else { return deliver(packet, header) }
 
   unsafe counters.fragments.add()
   guard let whole = unsafe reassembly.add(packet, header), let wholeHeader = IPHeader(of: whole) else { return }
   unsafe counters.reassembled.add()
   deliver(whole, wholeHeader)
+}
+
+/// The options, when they are right. Whoever sent others is told where they are wrong (RFC 1122, section 3.2.2.5).
+@inline(never)
+private func checkedOptions(of packet: borrowing Packet, _ header: IPHeader) throws(DropReason) -> IPOptions {
+  do throws(IPOptions.Problem) {
+    return try IPOptions(of: packet, header)
+  } catch {
+    ICMPError.parameterProblem(at: error.offset).send(about: packet, header)
+    throw .badOptions
+  }
 }
 
 /// The header, when all of it is there and right: the first check that fails names the reason. The order is FreeBSD's: a
@@ -53,3 +75,6 @@ private func checkedHeader(of packet: borrowing Packet) throws(DropReason) -> IP
   guard header.totalLength >= header.length, header.totalLength <= packet.wireCount else { throw .badLength }
   return header
 }
+
+/// Marks a packet that came to many stations at once, by its network-layer address.
+var manyFlag: UInt32 { M_PROTO2 }

@@ -45,6 +45,17 @@ struct Page {
     return new
   }
 
+  /// Bytes that are there from the page's beginning up to the first gap; the datagram's last block counts whole.
+  var countFromStart: Int {
+    var blocks = 0
+    for word in 0..<3 {
+      let run = (~bits(word)).trailingZeroBitCount
+      blocks &+= run
+      if run < 64 { break }
+    }
+    return blocks &* Self.blockSize
+  }
+
   /// A word of the bits.
   private func bits(_ word: Int) -> UInt64 {
     switch word {

@@ -70,7 +70,9 @@ struct Reassembly: Sendable {
 
       switch placing.step {
       case .full: continue
-      case .dead(let fragments): unsafe counters.fragtimeout.add(UInt64(fragments))
+      case .dead(let fragments, let beginning):
+        unsafe counters.fragtimeout.add(UInt64(fragments))
+        if let beginning = unsafe beginning { unsafe tell(Packet(adopting: beginning)) }
       case .complete(let chain): return unsafe chain
       case .refused: return unsafe countDrop()
       case .contradiction(let fragments): return unsafe countDrop(and: fragments)
@@ -105,6 +107,7 @@ struct Reassembly: Sendable {
     let now = callout_time(clock)
     var fragments: UInt64 = 0
     var rest: UInt64?
+    var overdue = Overdue()
     for vnet in 0..<UInt32(NETISR_MAXVNET) where table.count(vnet: vnet) > 0 {
       table.sweep(vnet: vnet) { key, datagram in
         guard key.clock == clock else { return .keep }
@@ -114,12 +117,47 @@ struct Reassembly: Sendable {
           return .keep
         }
         fragments &+= UInt64(datagram.fragments)
+        overdue.add(datagram)
         return .remove
       }
     }
     unsafe counters.fragtimeout.add(fragments)
+    while let beginning = unsafe overdue.takeFirst() { unsafe tell(Packet(adopting: beginning)) }
     if let rest { timers.arm(clock, after: max(rest, Self.searchInterval)) }
   }
+}
+
+/// The beginnings of datagrams that were given up, until their entries are no longer locked and their senders can be told.
+@safe
+private struct Overdue {
+  /// More at once are beyond what may be told anyway.
+  private static let limit = 64
+
+  // A list by m_nextpkt of packets that this value owns.
+  private var first: UnsafeMutablePointer<mbuf>?
+  private var count = 0
+
+  init() { unsafe first = nil }
+
+  mutating func add(_ datagram: Datagram) {
+    guard count < Self.limit, let beginning = unsafe datagram.beginning() else { return }
+    unsafe beginning.pointee.m_nextpkt = first
+    unsafe first = beginning
+    count &+= 1
+  }
+
+  mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
+    guard let taken = unsafe first else { return nil }
+    unsafe first = taken.pointee.m_nextpkt
+    unsafe taken.pointee.m_nextpkt = nil
+    return unsafe taken
+  }
+}
+
+/// Tells the sender of a datagram that its rest did not come (RFC 792; RFC 1122, section 3.3.2).
+private func tell(_ beginning: consuming Packet) {
+  guard let header = IPHeader(of: beginning) else { return }
+  ICMPError.reassemblyTimeExceeded.send(about: beginning, header)
 }
 
 /// A fragment on its way into the table.
@@ -136,7 +174,7 @@ private struct Placing: ~Copyable, TableVisitor {
     if isNew {
       datagram.created = now
     } else if datagram.isDead(at: now) {
-      step = .dead(datagram.fragments)
+      unsafe step = .dead(datagram.fragments, datagram.beginning())
       return .remove
     }
     step = datagram.add(fragment, header)
@@ -164,7 +202,7 @@ extension Packet {
     // What the interface found out was about the fragment.
     unsafe chain.pointee.m_pkthdr.csum_flags = 0
     unsafe chain.pointee.m_pkthdr.csum_data = 0
-    unsafe chain.pointee.m_flags |= last.pointee.m_flags & (M_BCAST | M_MCAST | M_PROMISC | M_VLANTAG)
+    unsafe chain.pointee.m_flags |= last.pointee.m_flags & (M_BCAST | M_MCAST | M_PROMISC | M_VLANTAG | manyFlag)
     unsafe m_freem(last)
     unsafe self.init(adopting: chain)
   }

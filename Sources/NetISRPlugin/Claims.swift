@@ -56,6 +56,10 @@ public struct Claims: Sendable {
     if table.lookup(subject, vnet: 0, initial: 0) == UInt32(proto) { table.remove(subject, vnet: 0) }
   }
 
+  /// Whether nobody has claimed anything: then there is nothing to look for. [any thread]
+  @inlinable
+  public var isEmpty: Bool { table.count(vnet: 0) == 0 }
+
   /// The netisr protocol number that takes what arrives for `subject`; nil: nobody does. [any thread]
   @inlinable
   public func holder(of subject: Subject) -> Int32? {

@@ -201,7 +201,10 @@ import Testing
     elsewhere.pointee.if_addrs.0 = address([10, 0, 0, 1], 32)
     elsewhere.pointee.if_addrcount = 1
 
-    var packet = IPPacket(payload: pattern(8))
+    harness.engine.noteInterfaceChange()
+    harness.engine.runCallouts()
+
+    var packet = IPPacket(proto: 253, payload: pattern(8))
     packet.source = example.source
     packet.destination = example.destination
     packet.options = example.options

@@ -82,9 +82,11 @@ extension Harness {
 
   /// Every packet ended in one place: the counters of ip add up. Fragments are accounted for by `IPFragmentTests`.
   var isIPBalanced: Bool {
-    let drops = ["tooshort", "badvers", "badhlen", "badsum", "badlen", "badoptions", "badaddr", "cantforward"]
+    let drops = [
+      "tooshort", "badvers", "badhlen", "badsum", "badlen", "badoptions", "badaddr", "otherhost", "cantforward",
+    ]
     let dropped = drops.map { counter("ip.\($0)") }.reduce(0, +)
-    let ended = counter("ip.delivered") + counter("ip.noproto")
+    let ended = counter("ip.delivered") + counter("ip.noproto") + counter("ip.forward")
     return counter("ip.total") + counter("ip.reassembled") == dropped + counter("ip.fragments") + ended
   }
 }

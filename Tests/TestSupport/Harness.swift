@@ -21,6 +21,8 @@ public final class Harness {
     public var interfaceIndex: UInt32?
     /// When, in ns.
     public var time: UInt64
+    /// Where it is to be sent, of one that was handed over for address resolution: 4 or 16 bytes.
+    public var nextHop: [UInt8]?
   }
 
   /// The engine.
@@ -83,10 +85,11 @@ public final class Harness {
   /// - Parameters:
   ///   - split: lengths of the chain's first mbufs; the rest follows in one more. Empty: one mbuf, or as few as it takes.
   ///   - wireLength: bytes on the wire, if the capture cut the packet.
+  ///   - flags: added to m_flags.
   @discardableResult
   public func input(
     _ proto: Int32, _ bytes: [UInt8], time: UInt64 = 1_000_000_000, split: [Int] = [],
-    interface: UnsafeMutablePointer<ifnet>? = nil, wireLength: Int? = nil, source: UInt = 0
+    interface: UnsafeMutablePointer<ifnet>? = nil, wireLength: Int? = nil, source: UInt = 0, flags: UInt32 = 0
   ) -> Int32 {
     advance(to: time, interface: interface)
     return engine.withAttachedThread {
@@ -94,6 +97,7 @@ public final class Harness {
       m.pointee.m_pkthdr.rcvif = interface ?? self.interface
       m.pointee.m_pkthdr.rcv_tstmp = time
       m.pointee.m_pkthdr.wirelen = UInt32(wireLength ?? bytes.count)
+      m.pointee.m_flags |= flags
       return netisr_dispatch_src(UInt32(proto), source, m)
     }
   }
@@ -198,6 +202,14 @@ public final class Harness {
       bytes: bytes, flags: m.pointee.m_flags,
       vlanTag: m.pointee.m_flags & M_VLANTAG != 0 ? header.ether_vtag : nil,
       flowID: header.rsstype == 0 ? nil : header.flowid, interfaceIndex: header.rcvif?.pointee.if_index,
-      time: header.rcv_tstmp)
+      time: header.rcv_tstmp, nextHop: nextHop(m))
+  }
+
+  private static func nextHop(_ m: UnsafeMutablePointer<mbuf>) -> [UInt8]? {
+    guard m.pointee.m_flags & M_NEXTHOP != 0 else { return nil }
+    return withUnsafeBytes(of: &m.pointee.m_pkthdr.ph_loc) { words in
+      let hop = words.load(as: if_nexthop.self)
+      return withUnsafeBytes(of: hop.nh_addr) { Array($0.prefix(hop.nh_family == 4 ? 4 : 16)) }
+    }
   }
 }
