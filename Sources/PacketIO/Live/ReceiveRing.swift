@@ -4,16 +4,18 @@ import Glibc
 /// A packet socket with a memory-mapped ring, from which frames are copied into mbufs.
 ///
 /// They are copied, and not lent out of the ring: a protocol may keep a packet for as long as it likes (a fragment, a
-/// packet that waits for its neighbour), and with it would keep a block of half a megabyte from the kernel; a copy of a short
+/// packet that waits for its neighbour), and with it would keep a block of a quarter of a megabyte from the kernel; a copy of a short
 /// frame costs less than the reference count that would have to tell when the block is free.
 ///
 /// Safe: the ring is mapped from init to deinit, and only the one thread that receives walks it.
 @safe
 final class ReceiveRing: FrameSource, @unchecked Sendable {
   /// A block holds the longest frame that a device can hand over, which stands for many on the wire, several times.
-  private static let blockSize: UInt32 = 512 << 10
-  /// 8 MiB: at a million frames a second, of 60 bytes, 50 ms of them.
-  private static let blockCount: UInt32 = 16
+  private static let blockSize: UInt32 = 256 << 10
+  /// 16 MiB: at a million frames a second, of 60 bytes, 100 ms of them. The kernel gives a block out a millisecond after its
+  /// first frame, however few there are: of a trickle, it is the number of blocks that says for how long the reader may be
+  /// held up.
+  private static let blockCount: UInt32 = 64
 
   let linkType: LinkType
   private var ring: packetio_ring
