@@ -4,11 +4,12 @@ SWIFT    ?= swift
 PREFIX   ?= /usr/local
 PACKAGES  = libelf-dev libpcap-dev libmd-dev libyaml-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
+EXAMPLES  = udpecho
 SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
+.PHONY: run test stress build plugins examples install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -39,9 +40,12 @@ stress: deps
 build: deps
 	$(SWIFT) build -c release
 
-# A file is complete when it appears in plugins.d, also for a host that watches it.
-plugins: build
-	@for p in $(PLUGINS); do \
+# The eight protocols, or the handlers that show what sits above them. A file is complete when it appears in plugins.d, also
+# for a host that watches it.
+plugins: WANTED = $(PLUGINS)
+examples: WANTED = $(EXAMPLES)
+plugins examples: build
+	@for p in $(WANTED); do \
 	  install -m 755 $(BUILD)/lib$$p.so plugins.d/.$$p.so && mv plugins.d/.$$p.so plugins.d/$$p.so || exit 1; \
 	done
 

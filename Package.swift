@@ -51,6 +51,7 @@ let package = Package(
     .library(name: "natm", type: .dynamic, targets: ["NATMPlugin"]),
     .library(name: "route", type: .dynamic, targets: ["RoutePlugin"]),
     .library(name: "epair", type: .dynamic, targets: ["EPairPlugin"]),
+    .library(name: "udpecho", type: .dynamic, targets: ["UDPEchoPlugin"]),
     .library(name: "null", type: .dynamic, targets: ["CNullPlugin"]),
   ],
   dependencies: [
@@ -123,6 +124,8 @@ let package = Package(
     // The protocols.
     plugin("Ether"), plugin("IP"), plugin("IP6"), plugin("ARP"), plugin("IGMP"), plugin("NATM"), plugin("Route"),
     plugin("EPair"),
+    // Handlers above them.
+    plugin("UDPEcho"),
     .target(
       name: "CNullPlugin", dependencies: ["CNetISR"], path: "Plugins/CNull",
       // Linked as the Embedded plugins are: without the Swift runtime.
