@@ -36,6 +36,14 @@ struct Waiting: BitwiseCopyable {
     return unsafe dropped
   }
 
+  /// Takes all packets out.
+  mutating func takeAll() -> PacketQueue {
+    let queue = unsafe PacketQueue(first: held.th_chain, last: last)
+    unsafe held = table_held()
+    unsafe last = nil
+    return queue
+  }
+
   private mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
     guard let first = unsafe held.th_chain else { return nil }
     unsafe held.th_chain = first.pointee.m_nextpkt
@@ -95,10 +103,7 @@ struct Resolution {
     guard table.count(vnet: vnet) > 0, let interface = Interface(index: key.interface) else { return }
     var taking = Taking()
     _ = table.update(key, vnet: vnet, with: &taking)
-    var next = unsafe taking.chain
-    while let packet = unsafe next {
-      unsafe next = packet.pointee.m_nextpkt
-      unsafe packet.pointee.m_nextpkt = nil
+    while let packet = unsafe taking.queue.takeFirst() {
       unsafe Packet(adopting: packet).sendIPv4(to: link, by: interface)
     }
   }
@@ -108,14 +113,15 @@ struct Resolution {
     guard table.count(vnet: vnet) > 0 else { return false }
     var due = InlineArray<64, NeighbourKey>(repeating: .none)
     var count = 0
-    var unreachable: UInt64 = 0
+    var lost = PacketQueue()
     table.sweep(vnet: vnet) { key, waiting in
       if waiting.ticks > 1 {
         waiting.ticks &-= 1
         return .keep
       }
       guard waiting.tries < Waiting.tries else {
-        unsafe unreachable &+= UInt64(waiting.held.th_packets)
+        unsafe counters.unreachable.add(UInt64(waiting.held.th_packets))
+        lost.append(waiting.takeAll())
         return .remove
       }
       // More than can be remembered: in the next tick.
@@ -126,7 +132,8 @@ struct Resolution {
       count &+= 1
       return .keep
     }
-    unsafe counters.unreachable.add(unreachable)
+    // Whoever sent them may have to be told (RFC 1812, section 5.2.7.1): that is ip's to do.
+    while let packet = unsafe lost.takeFirst() { unsafe Packet(adopting: packet).dispatch(to: NETISR_IP) }
     for index in 0..<count {
       let key = due[index]
       guard let interface = Interface(index: key.interface) else { continue }
@@ -176,17 +183,45 @@ private struct Holding: TableVisitor {
 }
 
 /// Takes out what waits.
-@safe
 private struct Taking: TableVisitor {
-  private(set) var chain: UnsafeMutablePointer<mbuf>?
-
-  init() { unsafe chain = nil }
+  var queue = PacketQueue()
 
   mutating func visit(_ waiting: inout Waiting, isNew: Bool) -> TableVerdict {
-    unsafe chain = waiting.held.th_chain
-    unsafe waiting.held = table_held()
-    unsafe waiting.last = nil
+    queue = waiting.takeAll()
     return .remove
+  }
+}
+
+/// Packets that left the table, in order. Whoever has the value owns them, and takes them all.
+///
+/// Invariant: `first` and `last` are the ends of a queue by m_nextpkt, or both nil.
+@safe
+struct PacketQueue {
+  private var first: UnsafeMutablePointer<mbuf>?
+  private var last: UnsafeMutablePointer<mbuf>?
+
+  init() { unsafe (first, last) = (nil, nil) }
+
+  init(first: UnsafeMutablePointer<mbuf>?, last: UnsafeMutablePointer<mbuf>?) {
+    unsafe (self.first, self.last) = unsafe (first, last)
+  }
+
+  mutating func append(_ other: PacketQueue) {
+    guard let next = unsafe other.first else { return }
+    if let last = unsafe last {
+      unsafe last.pointee.m_nextpkt = next
+    } else {
+      unsafe first = next
+    }
+    unsafe last = other.last
+  }
+
+  mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
+    guard let taken = unsafe first else { return nil }
+    unsafe first = taken.pointee.m_nextpkt
+    if unsafe first == nil { unsafe last = nil }
+    unsafe taken.pointee.m_nextpkt = nil
+    return unsafe taken
   }
 }
 

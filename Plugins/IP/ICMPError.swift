@@ -95,10 +95,7 @@ struct ICMPError {
     var bytes = InlineArray<576, UInt8>(repeating: 0)
     let quoted = min(packet.count, header.totalLength, Self.limit &- Self.headers)
     let length = Self.headers &+ quoted
-    // To many it would come from nobody; to an address of this host, the answer comes from it; else from the interface.
-    let isHere = interface.hasIPv4(header.destination) || onLinkKind(header.destination, interface) == OnLink.Kind.own
-    let source = isHere ? header.destination : interface.sourceAddress(for: header.source) ?? 0
-
+    let source = sourceAddress(of: packet, header, at: interface)
     let isThere = unsafe withUnsafeMutableBytes(of: &bytes) { storage in
       // In bounds: at most `limit`, which is as many as there are.
       var quote = unsafe MutableRawSpan(_unsafeBytes: storage[Self.headers..<length])
@@ -123,6 +120,16 @@ struct ICMPError {
     guard var answer = Packet.make(), answer.append(message.bytes.extracting(first: length)) else { return nil }
     answer.setArrival(by: interface, at: packet.timestamp)
     return answer
+  }
+
+  /// About what was sent to an address of this host, the message comes from it; else from the interface where the packet
+  /// came in; of one that was on its way out already, from where the message goes out: 0 leaves that to output.
+  private func sourceAddress(of packet: borrowing Packet, _ header: IPHeader, at interface: Interface) -> UInt32 {
+    if packet.flags & M_NEXTHOP != 0 { return 0 }
+    if interface.hasIPv4(header.destination) || onLinkKind(header.destination, interface) == OnLink.Kind.own {
+      return header.destination
+    }
+    return interface.sourceAddress(for: header.source) ?? 0
   }
 
   private func onLinkKind(_ address: UInt32, _ interface: Interface) -> UInt32? {

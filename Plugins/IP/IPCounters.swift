@@ -66,6 +66,8 @@ struct IPCounters {
   var cantfrag = Counter()
   /// There was no route.
   var noroute = Counter()
+  /// Given back by address resolution: nobody answered for the next hop.
+  var hostunreach = Counter()
   /// Made in this host, and not sent.
   var odropped = Counter()
   /// Neighbours told of a shorter way.
@@ -98,6 +100,7 @@ struct IPCounters {
     ofragments = try Counter("ip.ofragments")
     cantfrag = try Counter("ip.cantfrag")
     noroute = try Counter("ip.noroute")
+    hostunreach = try Counter("ip.hostunreach")
     odropped = try Counter("ip.odropped")
     redirectsent = try Counter("ip.redirectsent")
   }

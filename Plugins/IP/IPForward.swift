@@ -52,6 +52,16 @@ func forward(
   unsafe counters.forward.add()
 }
 
+/// A packet comes back from address resolution: its next hop does not say where it is. If it was forwarded, its sender is
+/// told; as it is now, with one hop less.
+func ipUndelivered(_ packet: consuming Packet) {
+  unsafe counters.hostunreach.add()
+  guard let interface = packet.interface, let header = IPHeader(of: packet),
+    unsafe onLink.match(header.source, vnet: interface.vnet)?.value.kind != OnLink.Kind.own
+  else { return }
+  ICMPError.unreachable(.host).send(about: packet, header)
+}
+
 /// The next hop; without one the sender is told.
 @inline(__always)
 private func nextHop(

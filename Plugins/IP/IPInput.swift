@@ -3,7 +3,9 @@ import NetISRPlugin
 /// ip: checks the header (RFC 791), puts fragments together, and hands whole datagrams to the layer above; or forwards the
 /// packet; or, of one that was made in this host, sends it.
 func ipInput(_ packet: consuming Packet) {
-  if packet.isLocalOutput { return ipOutput(packet) }
+  if packet.flags & (M_LOCALOUT | M_NEXTHOP) != 0 {
+    return packet.isLocalOutput ? ipOutput(packet) : ipUndelivered(packet)
+  }
   unsafe counters.total.add()
   do throws(DropReason) {
     try receive(packet)

@@ -149,6 +149,8 @@ struct LiveIPTests {
       #expect(second.contains("from 10.2.0.2"), "\(second)")
       let nowhere = try router.ping("-c 1 -W 2 192.0.2.1")
       #expect(nowhere.contains("From 10.1.0.1") && nowhere.contains("Net Unreachable"), "\(nowhere)")
+      let nobody = try router.ping("-c 1 -W 10 10.2.0.77")
+      #expect(nobody.contains("From 10.1.0.1") && nobody.contains("Destination Host Unreachable"), "\(nobody)")
       let record = try router.ping("-R -c 1 -W 2 10.2.0.2")
       #expect(record.contains("10.2.0.1") && record.contains("10.1.0.1"), "\(record)")
       for name in ["toa", "tob"] { try router.live.expectNoLoss(name) }

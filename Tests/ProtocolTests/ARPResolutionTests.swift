@@ -143,7 +143,7 @@ import TestSupport
     station.settle()
     station.harness.engine.withAttachedThread {
       func make() -> UnsafeMutablePointer<mbuf> { Harness.makeChain(Self.packet(1))! }
-      #expect(if_output(station.interface, make(), 6, [UInt8](repeating: 0, count: 16)) == EAFNOSUPPORT)
+      #expect(if_output(station.interface, make(), 5, [UInt8](repeating: 0, count: 16)) == EAFNOSUPPORT)
       #expect(if_output(station.interface, make(), 4, nil) == EINVAL)
       #expect(if_output(nil, make(), 4, Self.them) == EINVAL)
       #expect(if_output(station.harness.interface, make(), 4, Self.them) == ENXIO)

@@ -141,6 +141,25 @@ import Testing
     #expect(SentDatagram(try host.takeOne()).icmp?.code == 2)
   }
 
+  /// Forwarded, and then nobody answers for the next hop: arp gives it back.
+  @Test func aNextHopThatIsNotThere() throws {
+    let host = try Host()
+    var packet = IPPacket(proto: 253, source: Host.alice, destination: Host.bob, payload: pattern(100))
+    packet.ttl = 63
+    host.harness.input(NETISR_IP, packet.bytes, interface: host.right, flags: M_NEXTHOP)
+    let sent = try host.takeOne()
+    let message = try #require(SentDatagram(sent).icmp)
+    #expect(message.type == 3 && message.code == 1 && message.quote == packet.bytes)
+    // From where it goes out.
+    #expect(sent.interfaceIndex == host.left.pointee.if_index && SentDatagram(sent).source == Host.leftAddress)
+    // Its own packets are nobody else's concern.
+    packet.source = Host.leftAddress
+    host.harness.input(NETISR_IP, packet.bytes, interface: host.right, flags: M_NEXTHOP)
+    host.harness.input(NETISR_IP, Array(packet.bytes.prefix(7)), interface: host.right, flags: M_NEXTHOP)
+    #expect(host.take().isEmpty && host.counter("ip.hostunreach") == 3 && host.counter("ip.total") == 0)
+    #expect(host.harness.mbufsInFlight == 0)
+  }
+
   // MARK: Reassembly
 
   @Test func senderOfAnUnfinishedDatagramIsTold() throws {

@@ -146,7 +146,9 @@ struct if_nexthop {
  * Who serves the family's address resolution (family 4: NETISR_ARP, family 6:
  * NETISR_IPV6) gets it, with M_NEXTHOP, puts the link header in front and calls if_transmit(); while
  * it asks for the link-level address, the packet waits.  So a sender needs to
- * know nobody who resolves, and who resolves is swapped without loss.
+ * know nobody who resolves, and who resolves is swapped without loss.  NETISR_ARP
+ * gives what it could find no address for back to NETISR_IP, still with
+ * M_NEXTHOP, which tells the sender.
  *
  * EAFNOSUPPORT: nobody can resolve that family; ENXIO: the interface can't
  * send; ENETDOWN; else as netisr_dispatch().
