@@ -42,24 +42,12 @@ import Testing
     }
   }
 
-  /// As `make arpwatch.so` does it, against the SDK of this build.
-  @Test(.enabled(if: CPlugin.sanitizer == nil, "the SDK of a sanitized build wants the sanitizer's runtime"))
+  @Test(.enabled(if: SwiftPlugin.obstacle == nil, "skipped: \(SwiftPlugin.obstacle ?? "")"))
   func theHandlerInSwift() throws {
     let source = try block("swift")
     #expect(source.split(separator: "\n").count < 30)
     try Fixtures.withTemporaryDirectory { folder in
-      let file = "\(folder)/arpwatch.swift"
-      try source.write(toFile: file, atomically: true, encoding: .utf8)
-      let sdk = try FileManager.default.contentsOfDirectory(atPath: "\(Fixtures.products)/NetISRPlugin.build")
-        .filter { $0.hasSuffix(".o") }.map { "\(Fixtures.products)/NetISRPlugin.build/\($0)" }
-      try CPlugin.run(
-        [
-          "swiftc", "-O", "-wmo", "-parse-as-library", "-enable-experimental-feature", "Embedded",
-          "-enable-experimental-feature", "Lifetimes", "-module-name", "arpwatch", "-emit-library", "-use-ld=lld",
-          "-Xlinker", "--build-id=sha1", "-Xlinker", "--version-script=\(Fixtures.root)/Plugins/exports.map", "-I",
-          "\(Fixtures.products)/Modules", "-I", "\(Fixtures.root)/Sources/CNetISR/include", "-o",
-          "\(folder)/arpwatch.so", file,
-        ] + sdk)
+      try SwiftPlugin.compile(source, module: "arpwatch", to: "\(folder)/arpwatch.so")
       try serveARP("\(folder)/arpwatch.so")
     }
   }
