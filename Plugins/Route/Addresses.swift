@@ -52,13 +52,17 @@ struct AddressMessage {
     value = InterfaceAddress(peer: address ?? own, flags: flags, scope: UInt32(packet.u8(body &+ 3)))
   }
 
-  func add(vnet: UInt32) throws(DropReason) -> Change {
+  func add(at time: UInt64, vnet: UInt32) throws(DropReason) -> Change {
     let isNew = unsafe tables.addresses.lookup(key, vnet: vnet, initial: value) == nil
     guard unsafe tables.addresses.insert(key, value, vnet: vnet) else { throw .full }
-    return isNew ? .added : .changed
+    let change = isNew ? Change.added : .changed
+    unsafe changes.note(ChangeRecord(key, value), change, at: time, vnet: vnet)
+    return change
   }
 
-  func remove(vnet: UInt32) -> Change {
-    unsafe tables.addresses.remove(key, vnet: vnet) ? .deleted : .absent
+  func remove(at time: UInt64, vnet: UInt32) -> Change {
+    guard let known = unsafe tables.addresses.take(key, vnet: vnet, initial: value) else { return .absent }
+    unsafe changes.note(ChangeRecord(key, known), .deleted, at: time, vnet: vnet)
+    return .deleted
   }
 }

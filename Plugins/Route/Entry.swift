@@ -14,6 +14,8 @@ public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!)
   register { () throws(Errno) in
     unsafe counters = try RouteCounters(defining: ())
     unsafe tables = try Tables(opening: ())
+    unsafe changes = try Changes(opening: ())
+    unsafe subscribers = try Subscribers(opening: ())
     unsafe nhp.pointee.serve("route", number: NETISR_ROUTE, policy: NETISR_POLICY_SOURCE) { m in
       guard let m = unsafe m else { return }
       unsafe routeInput(Packet(adopting: m))

@@ -72,7 +72,7 @@ struct LinkMessage {
     return name
   }
 
-  func add(vnet: UInt32) throws(DropReason) -> Change {
+  func add(at time: UInt64, vnet: UInt32) throws(DropReason) -> Change {
     let known = unsafe tables.links.lookup(index, vnet: vnet, initial: Link())
     // Some notifications bring only what is new: what they don't say stays.
     var link = known ?? Link()
@@ -82,16 +82,34 @@ struct LinkMessage {
     link.flags = flags
     link.type = type
     guard unsafe tables.links.insert(index, link, vnet: vnet) else { throw .full }
-    if let known, known.isUp && !link.isUp { Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: false) }
-    return known == nil ? .added : .changed
+    let change = known == nil ? Change.added : .changed
+    unsafe changes.note(ChangeRecord(index, link), change, at: time, vnet: vnet)
+    if let known, known.isUp && !link.isUp {
+      note(Selection.removeRoutes(of: index, vnet: vnet) { $1 == 4 && $0.type != 2 }, at: time, vnet: vnet)
+    }
+    return change
   }
 
   /// With a link goes what depends on it; the kernel does not say all of that by messages of its own.
-  func remove(vnet: UInt32) -> Change {
-    let wasKnown = unsafe tables.links.remove(index, vnet: vnet)
+  ///
+  /// A message with NLM_F_DUMP_INTR is none of the kernel's: the host has lost some, and says of every link that it is gone
+  /// before it asks for all again. What the operator has told route is not the kernel's to tell again: it stays.
+  func remove(_ message: NetlinkMessage, at time: UInt64, vnet: UInt32) -> Change {
+    let known = unsafe tables.links.take(index, vnet: vnet, initial: Link())
     unsafe tables.addresses.sweep(vnet: vnet) { key, _ in key.interface == index ? .remove : .keep }
     unsafe tables.neighbours.sweep(vnet: vnet) { key, _ in key.interface == index ? .remove : .keep }
-    Selection.removeRoutes(of: index, vnet: vnet, linkIsGone: true)
-    return wasKnown ? .deleted : .absent
+    let isToldAgain = message.isInterrupted
+    let routes = Selection.removeRoutes(of: index, vnet: vnet) { entry, _ in
+      !isToldAgain || entry.origin != RouteOrigin.operator
+    }
+    note(routes, at: time, vnet: vnet)
+    guard let known else { return .absent }
+    unsafe changes.note(ChangeRecord(index, known), .deleted, at: time, vnet: vnet)
+    return .deleted
+  }
+
+  private func note(_ routes: UInt32, at time: UInt64, vnet: UInt32) {
+    guard routes > 0 else { return }
+    unsafe changes.note(ChangeRecord(routes: routes, of: index), at: time, vnet: vnet)
   }
 }

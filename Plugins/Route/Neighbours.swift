@@ -48,13 +48,17 @@ struct NeighbourMessage {
     value = Neighbour(address: linkAddress, state: packet.u16(body &+ 8, message.order), flags: UInt16(flags))
   }
 
-  func add(vnet: UInt32) throws(DropReason) -> Change {
+  func add(at time: UInt64, vnet: UInt32) throws(DropReason) -> Change {
     let isNew = unsafe tables.neighbours.lookup(key, vnet: vnet, initial: value) == nil
     guard unsafe tables.neighbours.insert(key, value, vnet: vnet) else { throw .full }
-    return isNew ? .added : .changed
+    let change = isNew ? Change.added : .changed
+    unsafe changes.note(ChangeRecord(key, value), change, at: time, vnet: vnet)
+    return change
   }
 
-  func remove(vnet: UInt32) -> Change {
-    unsafe tables.neighbours.remove(key, vnet: vnet) ? .deleted : .absent
+  func remove(at time: UInt64, vnet: UInt32) -> Change {
+    guard let known = unsafe tables.neighbours.take(key, vnet: vnet, initial: value) else { return .absent }
+    unsafe changes.note(ChangeRecord(key, known), .deleted, at: time, vnet: vnet)
+    return .deleted
   }
 }

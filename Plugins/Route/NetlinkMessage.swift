@@ -34,6 +34,8 @@ struct NetlinkMessage {
   var isRequest: Bool { flags & 0x1 != 0 }
   /// Of a request: for all there is (NLM_F_ROOT, NLM_F_MATCH).
   var isDump: Bool { flags & 0x300 != 0 }
+  /// What was told is not all (NLM_F_DUMP_INTR).
+  var isInterrupted: Bool { flags & 0x10 != 0 }
   /// Of a notification: in the place of what was there (NLM_F_REPLACE, the same bit as NLM_F_ROOT).
   var isReplacement: Bool { flags & 0x100 != 0 }
 

@@ -27,6 +27,8 @@ struct RouteCounters {
   var lookups = Counter()
   /// Of those, the ones without a route.
   var misses = Counter()
+  /// Changes that a subscriber has lost.
+  var lost = Counter()
   /// By type.
   var types = TypeCounters()
 
@@ -44,6 +46,7 @@ struct RouteCounters {
     malformed = try Counter("route.malformed")
     lookups = try Counter("route.lookups")
     misses = try Counter("route.misses")
+    lost = try Counter("route.lost")
     types = try TypeCounters(defining: ())
   }
 }

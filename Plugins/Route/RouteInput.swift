@@ -30,7 +30,11 @@ private func messageInput(_ message: NetlinkMessage, _ packet: borrowing Packet)
     case MessageType.newLink, MessageType.delLink, MessageType.newAddress, MessageType.delAddress,
       MessageType.newRoute, MessageType.delRoute, MessageType.newNeighbour, MessageType.delNeighbour:
       guard !message.isRequest else { return unsafe counters.requests.add() }
-      try change(by: message, packet).count()
+      turn.take()
+      defer { turn.pass() }
+      let change = try change(by: message, packet)
+      change.count()
+      if change != .absent { unsafe subscribers.tell(message, packet) }
     case MessageType.getRoute:
       try lookUp(message, packet)
     default: break
@@ -42,14 +46,15 @@ private func messageInput(_ message: NetlinkMessage, _ packet: borrowing Packet)
 
 /// What a message of the kernel changes. The whole message is read before anything is changed.
 private func change(by message: NetlinkMessage, _ packet: borrowing Packet) throws(DropReason) -> Change {
+  let time = packet.timestamp
   let vnet = packet.vnet
   switch message.type {
-  case MessageType.newLink: return try LinkMessage(message, packet).add(vnet: vnet)
-  case MessageType.delLink: return try LinkMessage(message, packet).remove(vnet: vnet)
-  case MessageType.newAddress: return try AddressMessage(message, packet).add(vnet: vnet)
-  case MessageType.delAddress: return try AddressMessage(message, packet).remove(vnet: vnet)
-  case MessageType.newNeighbour: return try NeighbourMessage(message, packet).add(vnet: vnet)
-  case MessageType.delNeighbour: return try NeighbourMessage(message, packet).remove(vnet: vnet)
+  case MessageType.newLink: return try LinkMessage(message, packet).add(at: time, vnet: vnet)
+  case MessageType.delLink: return try LinkMessage(message, packet).remove(message, at: time, vnet: vnet)
+  case MessageType.newAddress: return try AddressMessage(message, packet).add(at: time, vnet: vnet)
+  case MessageType.delAddress: return try AddressMessage(message, packet).remove(at: time, vnet: vnet)
+  case MessageType.newNeighbour: return try NeighbourMessage(message, packet).add(at: time, vnet: vnet)
+  case MessageType.delNeighbour: return try NeighbourMessage(message, packet).remove(at: time, vnet: vnet)
   case MessageType.newRoute: return try RouteMessage(message, packet).add(message, packet)
   default: return try RouteMessage(message, packet).remove(packet)
   }

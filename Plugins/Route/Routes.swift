@@ -112,13 +112,18 @@ struct RouteMessage {
 
   func add(_ message: NetlinkMessage, _ packet: borrowing Packet) throws(DropReason) -> Change {
     let vnet = packet.vnet
-    var wasKnown = message.isReplacement && Selection.removeAlternatives(to: route, vnet: vnet)
+    let time = packet.timestamp
+    let isReplacement = message.isReplacement && Selection.removeAlternatives(to: route, vnet: vnet)
+    var wasKnown = isReplacement
     var isFull = false
     try forEachHop(packet) { route, entry in
-      switch Selection.add(route, entry, vnet: vnet) {
-      case .none: isFull = true
-      case .some(let isNew): if !isNew { wasKnown = true }
+      guard let isNew = Selection.add(route, entry, vnet: vnet) else {
+        isFull = true
+        return
       }
+      if !isNew { wasKnown = true }
+      unsafe changes.note(
+        ChangeRecord(route, entry), isNew && !isReplacement ? .added : .changed, at: time, vnet: vnet)
     }
     guard !isFull else { throw .full }
     return wasKnown ? .changed : .added
@@ -127,8 +132,11 @@ struct RouteMessage {
   func remove(_ packet: borrowing Packet) throws(DropReason) -> Change {
     let vnet = packet.vnet
     var wasKnown = false
-    try forEachHop(packet) { route, _ in
-      if Selection.remove(route, vnet: vnet) { wasKnown = true }
+    let time = packet.timestamp
+    try forEachHop(packet) { route, entry in
+      guard Selection.remove(route, vnet: vnet) else { return }
+      wasKnown = true
+      unsafe changes.note(ChangeRecord(route, entry), .deleted, at: time, vnet: vnet)
     }
     return wasKnown ? .deleted : .absent
   }

@@ -74,17 +74,20 @@ enum Selection {
 
   // MARK: All routes of a link
 
-  /// Removes the routes of an interface that is gone; or of one that is down: then those of IPv4, except the host's
-  /// own addresses. For these the kernel sends no messages; for IPv6 it does.
-  static func removeRoutes(of interface: UInt32, vnet: UInt32, linkIsGone: Bool) {
+  /// Removes routes of an interface, those that `matches` chooses: of one that is gone, all; of one that is down, those of
+  /// IPv4, except the host's own addresses. For these the kernel sends no messages; for IPv6 it does. Returns how many.
+  static func removeRoutes(
+    of interface: UInt32, vnet: UInt32, where matches: (_ entry: RouteEntry, _ family: UInt8) -> Bool
+  ) -> UInt32 {
     func goes(_ entry: RouteEntry, _ family: UInt8) -> TableVerdict {
-      entry.interface == interface && (linkIsGone || (family == 4 && entry.type != 2)) ? .remove : .keep
+      entry.interface == interface && matches(entry, family) ? .remove : .keep
     }
     let removed = unsafe tables.routes.sweep(vnet: vnet) { route, entry in goes(entry, route.family) }
-    guard removed > 0 else { return }
+    guard removed > 0 else { return 0 }
     unsafe tables.inet.sweep(vnet: vnet) { _, entry in goes(entry, 4) }
     unsafe tables.inet6.sweep(vnet: vnet) { _, entry in goes(entry, 6) }
     replaceMissing(vnet: vnet)
+    return removed
   }
 
   /// Selects again where a sweep took the best away and others are left. A sweep can't use other tables: so it

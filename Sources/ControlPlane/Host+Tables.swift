@@ -23,7 +23,7 @@ extension Host {
     return TableContent(
       name: name, vnet: vnet, entries: table.vnets.first { $0.vnet == vnet }?.entries ?? 0,
       keyFields: key.map { $0.compactMap(\.name) } ?? ["prefix"], valueFields: value.compactMap(\.name),
-      rows: entries.map { row(of: $0, key, value) })
+      rows: entries.map { Self.row(of: ($0.key, $0.value), key, value) })
   }
 
   private static func bytes(_ size: Int) -> [TableFormat.Field] {
@@ -31,8 +31,8 @@ extension Host {
   }
 
   /// An entry's fields; without those of a key, it is a prefix.
-  private func row(
-    of entry: TableEntry, _ key: [TableFormat.Field]?, _ value: [TableFormat.Field]
+  static func row(
+    of entry: (key: [UInt8], value: [UInt8]), _ key: [TableFormat.Field]?, _ value: [TableFormat.Field]
   ) -> TableContent.Row {
     // A value's field may say what an address in the key is, and the other way round.
     var numbers: [String: UInt64] = [:]

@@ -56,6 +56,8 @@ public final class Host: @unchecked Sendable {
   private let lock = Lock()
   /// The interfaces that come and go.
   let interfaces: InterfaceSet
+  /// Where the operator's changes of routes enter.
+  let routeSocket: RouteSocket
   // Under the lock.
   private var directory: PluginDirectory?
   /// Captures that somebody steps by hand.
@@ -83,6 +85,7 @@ public final class Host: @unchecked Sendable {
     unsafe plugins.onFault = { [faultLog] in faultLog.add($0) }
     admission = Admission(engine: engine)
     interfaces = InterfaceSet(engine: engine, admission: admission, privileges: privileges, logger: logger)
+    routeSocket = RouteSocket(engine: engine)
     self.logger = logger
     if unsafe Engine.default == nil { unsafe Engine.default = engine }
     engine.startWorkers()

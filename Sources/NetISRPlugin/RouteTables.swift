@@ -63,6 +63,12 @@ public struct RouteKey6: BitwiseCopyable, Sendable {
   }
 }
 
+/// Who made a route: RTPROT_... of rtnetlink(7), and one number more.
+public enum RouteOrigin {
+  /// The operator, by `netisr route add`: none of the numbers that the system gives away.
+  public static var `operator`: UInt8 { 78 }
+}
+
 /// Where packets for a prefix go.
 public struct RouteEntry: BitwiseCopyable, Sendable {
   /// The next hop, if `gatewayFamily` is not 0.

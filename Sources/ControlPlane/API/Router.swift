@@ -14,6 +14,10 @@
 //     GET    /v1/faults/NUMBER           one of them
 //     GET    /v1/tables                  all tables
 //     GET    /v1/tables/NAME?vnet=&limit=   its entries in a vnet (0), at most so many (10000)
+//     GET    /v1/routes?vnet=            the routes of a vnet (0)
+//     POST   /v1/routes                  {"action": "add", "prefix": "10.0.0.0/8", "vnet": 0, ..}: make, change, delete one
+//     GET    /v1/routes/lookup?address=&vnet=   where packets to an address go
+//     GET    /v1/routes/changes?after=&vnet=    the changes behind a number; without one, the last number
 //     GET    /v1/settings                all settings
 //     GET    /v1/settings/NAME           one setting
 //     PUT    /v1/settings/NAME           {"value": ".."}: change it
@@ -40,6 +44,9 @@ struct Router: Sendable {
       case (3, "interfaces"): try one(request, parts[2], ["GET": interface, "DELETE": removeInterface])
       case (2, "tables"): try one(request, ["GET": tables])
       case (3, "tables"): try one(request, parts[2], ["GET": table])
+      case (2, "routes"): try one(request, ["GET": routes, "POST": changeRoute])
+      case (3, "routes") where parts[2] == "lookup": try one(request, ["GET": lookUpRoute])
+      case (3, "routes") where parts[2] == "changes": try one(request, ["GET": routeChanges])
       case (2, "settings"): try one(request, ["GET": settings])
       case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
       default: unknown(request)
@@ -151,7 +158,7 @@ struct Router: Sendable {
     return APIResponse(200, try host.set(name, to: value))
   }
 
-  private func number(
+  func number(
     _ name: String, of request: APIRequest, default: Int, in range: ClosedRange<Int>
   ) throws(ControlError) -> Int {
     guard let text = request.query[name] else { return `default` }
@@ -163,7 +170,7 @@ struct Router: Sendable {
 
   // MARK: Errors
 
-  private func decode<Body: Decodable>(
+  func decode<Body: Decodable>(
     _ type: Body.Type, _ request: APIRequest, example: String
   ) throws(ControlError) -> Body {
     guard let body = try? JSON.decode(type, from: request.body) else {
@@ -176,7 +183,7 @@ struct Router: Sendable {
     APIResponse(
       ControlError(
         .notFound,
-        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults, /v1/tables, /v1/settings, or what is below"
+        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults, /v1/tables, /v1/routes, /v1/settings, or what is below"
       ))
   }
 

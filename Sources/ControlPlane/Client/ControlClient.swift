@@ -80,11 +80,11 @@ public struct ControlClient: Sendable {
 
   // MARK: Requests
 
-  private func get<Answer: Decodable>(_ resource: String) throws(ControlError) -> Answer {
+  func get<Answer: Decodable>(_ resource: String) throws(ControlError) -> Answer {
     try send(.GET, resource)
   }
 
-  private func send<Answer: Decodable>(
+  func send<Answer: Decodable>(
     _ method: HTTPMethod, _ resource: String, _ body: [UInt8] = []
   ) throws(ControlError) -> Answer {
     let reply = try exchange(method, "/v1/\(resource)", body)
@@ -141,7 +141,7 @@ public struct ControlClient: Sendable {
   }
 
   /// A name as a part of a path (RFC 3986): what is neither letter, digit nor one of "-._" is escaped.
-  private static func escape(_ name: String) -> String {
+  static func escape(_ name: String) -> String {
     var text = ""
     for byte in name.utf8 {
       switch byte {

@@ -110,7 +110,7 @@ public struct InterfaceSummary: Codable, Sendable {
     noBuffers = statistics.noBuffers
   }
 
-  private static func name(of interface: UnsafeMutablePointer<ifnet>) -> String {
+  static func name(of interface: UnsafeMutablePointer<ifnet>) -> String {
     unsafe withUnsafeBytes(of: interface.pointee.if_xname) {
       unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
     }

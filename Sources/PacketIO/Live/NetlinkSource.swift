@@ -121,8 +121,10 @@ final class NetlinkSource: FrameSource, @unchecked Sendable {
   /// RTM_NEWLINK and RTM_DELLINK of linux/rtnetlink.h.
   private static let newLink: UInt16 = 16
   private static let delLink: UInt16 = 17
+  /// NLM_F_DUMP_INTR of linux/netlink.h.
+  private static let interrupted: UInt16 = 0x10
 
-  /// Says of every link that it is gone.
+  /// Says of every link that it is gone; and that nobody but this host says so.
   private func forgetLinks(_ receiver: inout FrameReceiver) {
     for index in links.sorted() {
       var frame = [UInt8](repeating: 0, count: Self.header + 32)
@@ -131,6 +133,7 @@ final class NetlinkSource: FrameSource, @unchecked Sendable {
         unsafe bytes.storeBytes(of: NetlinkLink.hardware.bigEndian, toByteOffset: 2, as: UInt16.self)
         unsafe bytes.storeBytes(of: 32, toByteOffset: 16, as: UInt32.self)
         unsafe bytes.storeBytes(of: Self.delLink, toByteOffset: 20, as: UInt16.self)
+        unsafe bytes.storeBytes(of: Self.interrupted, toByteOffset: 22, as: UInt16.self)
         unsafe bytes.storeBytes(of: index, toByteOffset: 36, as: UInt32.self)
       }
       unsafe receiver.receive(
