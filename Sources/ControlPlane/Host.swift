@@ -56,6 +56,8 @@ public final class Host: @unchecked Sendable {
   private let lock = Lock()
   /// The interfaces that come and go.
   let interfaces: InterfaceSet
+  /// The vnets that operators have made.
+  let vnetSet = VnetSet()
   /// Where the operator's changes of routes enter.
   let routeSocket: RouteSocket
   // Under the lock.
@@ -133,7 +135,9 @@ public final class Host: @unchecked Sendable {
   /// - Parameter isPatient: a device that is not there, or may not be opened, is waited for; else that is an error.
   @discardableResult
   public func start(_ interface: InterfaceArgument, isPatient: Bool) throws(ControlError) -> InterfaceList {
-    InterfaceList(interfaces: try interfaces.add(interface, isPatient: isPatient))
+    let made = try interfaces.add(interface, isPatient: isPatient)
+    for summary in made { _ = vnetSet.insert(summary.vnet) }
+    return InterfaceList(interfaces: made)
   }
 
   /// Takes an interface away, and answers what it had done.

@@ -36,7 +36,7 @@ struct NetISRCommand: ParsableCommand {
           InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
           FaultsCommand.self,
         ]),
-      CommandGroup(name: "Interfaces", subcommands: [InterfaceCommand.self, RouteCommand.self]),
+      CommandGroup(name: "Interfaces", subcommands: [InterfaceCommand.self, RouteCommand.self, VnetCommand.self]),
       CommandGroup(
         name: "State",
         subcommands: [StatCommand.self, TableCommand.self, ExplainCommand.self, GetCommand.self, SetCommand.self]),

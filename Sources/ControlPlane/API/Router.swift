@@ -18,6 +18,10 @@
 //     POST   /v1/routes                  {"action": "add", "prefix": "10.0.0.0/8", "vnet": 0, ..}: make, change, delete one
 //     GET    /v1/routes/lookup?address=&vnet=   where packets to an address go
 //     GET    /v1/routes/changes?after=&vnet=    the changes behind a number; without one, the last number
+//     GET    /v1/vnets                   the vnets
+//     POST   /v1/vnets                   {"vnet": 1}: make one
+//     DELETE /v1/vnets/NUMBER            take one without interfaces away
+//     PUT    /v1/vnets/NUMBER/protocols/NAME   {"enabled": false}
 //     GET    /v1/settings                all settings
 //     GET    /v1/settings/NAME           one setting
 //     PUT    /v1/settings/NAME           {"value": ".."}: change it
@@ -47,6 +51,10 @@ struct Router: Sendable {
       case (2, "routes"): try one(request, ["GET": routes, "POST": changeRoute])
       case (3, "routes") where parts[2] == "lookup": try one(request, ["GET": lookUpRoute])
       case (3, "routes") where parts[2] == "changes": try one(request, ["GET": routeChanges])
+      case (2, "vnets"): try one(request, ["GET": vnets, "POST": createVnet])
+      case (3, "vnets"): try one(request, parts[2], ["DELETE": deleteVnet])
+      case (5, "vnets") where parts[3] == "protocols":
+        try one(request, ["PUT": { request throws(ControlError) in try setVnetProtocol(request, parts) }])
       case (2, "settings"): try one(request, ["GET": settings])
       case (3, "settings"): try one(request, parts[2], ["GET": setting, "PUT": set])
       default: unknown(request)
@@ -183,7 +191,7 @@ struct Router: Sendable {
     APIResponse(
       ControlError(
         .notFound,
-        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults, /v1/tables, /v1/routes, /v1/settings, or what is below"
+        "\(request.path): expected /v1/plugins, /v1/interfaces, /v1/stat, /v1/faults, /v1/tables, /v1/routes, /v1/vnets, /v1/settings, or what is below"
       ))
   }
 
