@@ -14,6 +14,8 @@ public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!)
   register { () throws(Errno) in
     unsafe counters = try IGMPCounters(defining: ())
     try unsafe memberships.open()
+    try unsafe hostGroups.open()
+    try Interface.watch { _ in unsafe hostGroups.look() }
     unsafe nhp.pointee.serve("igmp", number: NETISR_IGMP, policy: NETISR_POLICY_SOURCE) { m in
       guard let m = unsafe m else { return }
       unsafe igmpInput(Packet(adopting: m))

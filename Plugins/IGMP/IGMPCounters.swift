@@ -44,8 +44,14 @@ struct IGMPCounters {
   /// New memberships for which there was no room.
   var full = Counter()
 
-  /// Reports sent: none yet.
+  /// Reports sent, of all versions.
   var sndReports = Counter()
+  /// Leaves of version 2 sent.
+  var sndLeaves = Counter()
+  /// Messages that the interface did not take, or for which memory ran out.
+  var sndFailed = Counter()
+  /// Of the messages received: this host's own.
+  var ourReports = Counter()
 
   init() {}
 
@@ -71,6 +77,9 @@ struct IGMPCounters {
     evicted = try Counter("igmp.evicted")
     full = try Counter("igmp.full")
     sndReports = try Counter("igmp.snd_reports")
+    sndLeaves = try Counter("igmp.snd_leaves")
+    sndFailed = try Counter("igmp.snd_failed")
+    ourReports = try Counter("igmp.rcv_ourreports")
   }
 }
 

@@ -1,10 +1,12 @@
 import NetISRPlugin
 
-/// igmp: learns which groups have members from what hosts report (RFC 1112, RFC 2236, RFC 3376).
+/// igmp: learns which groups have members from what hosts report, and reports the groups of this host (RFC 1112, RFC 2236,
+/// RFC 3376; `HostGroups`).
 ///
 /// A packet starts with its IP header, as ip hands it on. Router alert and a TTL of 1 are what a sender must set, not
 /// what a receiver asks for.
 func igmpInput(_ input: consuming Packet) {
+  guard !input.isGroupNotice else { return unsafe hostGroups.look() }
   unsafe counters.total.add()
   let wanted = IPHeader.limit &+ V3Query.size
   let reach = input.count < wanted ? input.count : wanted
@@ -42,6 +44,8 @@ private func learn(
   from message: borrowing IGMPMessage, _ range: MessageRange, of packet: borrowing Packet, sender: UInt32
 ) throws(DropReason) {
   let group = message.group
+  // A copy of what this host has said.
+  if packet.isLocalOutput { unsafe counters.ourReports.add() }
 
   switch message.type {
   case MessageType.query:
@@ -50,10 +54,12 @@ private func learn(
     unsafe counters.v1Reports.add()
     guard group.isReportable else { throw .badReport }
     unsafe memberships.confirm(group, mode: .exclude, by: Report(version: 1, from: sender, in: packet))
+    hearReport(of: group, packet)
   case MessageType.v2Report:
     unsafe counters.v2Reports.add()
     guard group.isReportable else { throw .badReport }
     unsafe memberships.confirm(group, mode: .exclude, by: Report(version: 2, from: sender, in: packet))
+    hearReport(of: group, packet)
   case MessageType.leave:
     unsafe counters.leaves.add()
     guard group.isReportable else { throw .badReport }
@@ -66,7 +72,13 @@ private func learn(
   }
 }
 
-/// A query teaches nothing of members. Its version shows in its length (RFC 3376, section 7.1); a length in between is of
+/// Somebody has reported a group in version 1 or 2; perhaps this host itself.
+private func hearReport(of group: Group, _ packet: borrowing Packet) {
+  guard !packet.isLocalOutput, let interface = packet.interface, !interface.isMonitor else { return }
+  unsafe hostGroups.hearReport(of: group, on: interface, vnet: packet.vnet)
+}
+
+/// A query teaches nothing of members, but asks this host for its own. Its version shows in its length (RFC 3376, section 7.1); a length in between is of
 /// none.
 private func inputQuery(
   _ message: borrowing IGMPMessage, _ range: MessageRange, of packet: borrowing Packet
@@ -76,7 +88,10 @@ private func inputQuery(
     unsafe counters.v1v2Queries.add()
     // Version 1 has the group ignored (RFC 1112, appendix I).
     guard message.code == 0 || isGroupSound else { throw .badQuery }
-    return
+    return hear(
+      message.code == 0
+        ? Query(version: 1, group: .any, ticks: 10 &* HostTimer.second)
+        : Query(version: 2, group: message.group, ticks: UInt32(message.code)), packet)
   }
   guard range.count >= V3Query.size else { throw .badQuery }
   unsafe counters.v3Queries.add()
@@ -84,6 +99,23 @@ private func inputQuery(
   let sources = Int(packet.bytes.u16(range.offset &+ V3Query.sourceCountOffset))
   let needed = V3Query.size &+ sources &* V3Query.sourceSize
   guard isGroupSound, range.count >= needed else { throw .badQuery }
+  guard packet.interface.map({ !$0.isMonitor }) ?? false else { return }
+  var query = Query(version: 3, group: message.group, ticks: max(1, Query.value(message.code)))
+  query.robustness = UInt32(packet.bytes.u8(range.offset &+ 8) & 7)
+  query.interval = Query.value(packet.bytes.u8(range.offset &+ 9))
+  if sources <= HostGroup.sourceLimit {
+    query.sourceCount = sources
+    for index in 0..<sources {
+      query.sources[index] = packet.load(at: range.offset &+ V3Query.size &+ index &* 4, initial: 0) ?? 0
+    }
+  }
+  hear(query, packet)
+}
+
+/// A sound query: this host has perhaps something to answer.
+private func hear(_ query: Query, _ packet: borrowing Packet) {
+  guard !packet.isLocalOutput, let interface = packet.interface else { return }
+  unsafe hostGroups.hear(query, on: interface, vnet: packet.vnet)
 }
 
 /// The records of a version 3 report. They are read to the end before anything is learned: a report that breaks off

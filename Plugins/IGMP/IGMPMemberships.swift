@@ -11,6 +11,9 @@ struct MembershipKey: BitwiseCopyable {
     self.group = group.number.bigEndian
     self.interface = interface
   }
+
+  /// Of no group.
+  static let none = MembershipKey(.any, 0)
 }
 
 /// Which sources a member wants: those of its list, or all others (RFC 3376, section 3.2).

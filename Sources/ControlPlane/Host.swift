@@ -142,7 +142,9 @@ public final class Host: @unchecked Sendable {
 
   /// Takes an interface away, and answers what it had done.
   public func removeInterface(_ name: String) throws(ControlError) -> InterfaceList {
-    InterfaceList(interfaces: try interfaces.remove(name))
+    let gone = try interfaces.remove(name)
+    for summary in gone { GroupTable(engine)?.removeAll(on: summary.index, vnet: summary.vnet) }
+    return InterfaceList(interfaces: gone)
   }
 
   /// The interfaces' figures.

@@ -5,4 +5,10 @@ extension Packet {
     unsafe head.pointee.m_pkthdr.rcvif = other.head.pointee.m_pkthdr.rcvif
     unsafe head.pointee.m_pkthdr.rcv_tstmp = other.head.pointee.m_pkthdr.rcv_tstmp
   }
+
+  /// Says when a packet came that was made in this host: nanoseconds since the epoch, by the clock of its interface.
+  @inlinable
+  public mutating func setTimestamp(_ time: UInt64) {
+    unsafe head.pointee.m_pkthdr.rcv_tstmp = time
+  }
 }

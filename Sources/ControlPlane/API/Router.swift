@@ -9,6 +9,8 @@
 //     POST   /v1/interfaces              {"spec": "packet:eth0"}: make one
 //     GET    /v1/interfaces/NAME         one
 //     DELETE /v1/interfaces/NAME         take it away
+//     POST   /v1/interfaces/NAME/groups          {"group": "239.1.2.3"}: join a group
+//     DELETE /v1/interfaces/NAME/groups/GROUP    leave it
 //     GET    /v1/stat                    statistics
 //     GET    /v1/faults                  faults of plugins
 //     GET    /v1/faults/NUMBER           one of them
@@ -46,6 +48,9 @@ struct Router: Sendable {
       case (3, "faults"): try one(request, parts[2], ["GET": fault])
       case (2, "interfaces"): try one(request, ["GET": interfaces, "POST": addInterface])
       case (3, "interfaces"): try one(request, parts[2], ["GET": interface, "DELETE": removeInterface])
+      case (4, "interfaces") where parts[3] == "groups": try one(request, parts[2], ["POST": joinGroup])
+      case (5, "interfaces") where parts[3] == "groups":
+        try one(request, ["DELETE": { _ throws(ControlError) in try leaveGroup(parts[4], on: parts[2]) }])
       case (2, "tables"): try one(request, ["GET": tables])
       case (3, "tables"): try one(request, parts[2], ["GET": table])
       case (2, "routes"): try one(request, ["GET": routes, "POST": changeRoute])

@@ -28,9 +28,10 @@ struct InterfaceCommand: ParsableCommand {
           netisr if add 'tap:tap0?inet=192.0.2.2/24'
           netisr if list
           netisr if stat --json | jq '.interfaces[] | {name, frames, sent}'
+          netisr if join eth0 239.1.2.3
           netisr if remove eth0
       """,
-    subcommands: [Add.self, Remove.self, List.self, Stat.self])
+    subcommands: [Add.self, Remove.self, List.self, Stat.self, Join.self, Leave.self])
 
   struct Add: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -113,6 +114,47 @@ struct InterfaceCommand: ParsableCommand {
     func run() throws {
       let list = try control.ask { client throws(ControlError) in try client.interfaces() }
       if json { printJSON(list) } else { write(InterfaceText.figures(list.interfaces), to: STDOUT_FILENO) }
+    }
+  }
+
+  struct Join: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Make the host a member of a multicast group by an interface.",
+      discussion: """
+        igmp tells the routers and switches of the link so. Which groups there are is in `netisr table show shared.groups`.
+
+        EXAMPLES
+            netisr if join eth0 239.1.2.3
+        """)
+
+    @OptionGroup var control: ControlOptions
+
+    @Argument(help: "The interface's name, as in `netisr if list`.")
+    var name: String
+
+    @Argument(help: "The group's address.")
+    var group: String
+
+    func run() throws {
+      let done = try control.ask { client throws(ControlError) in try client.join(group, on: name) }
+      print("\(done.interface): joined \(done.group)")
+    }
+  }
+
+  struct Leave: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Have the host leave a multicast group.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Argument(help: "The interface's name, as in `netisr if list`.")
+    var name: String
+
+    @Argument(help: "The group's address.")
+    var group: String
+
+    func run() throws {
+      let done = try control.ask { client throws(ControlError) in try client.leave(group, on: name) }
+      print("\(done.interface): left \(done.group)")
     }
   }
 }
