@@ -69,7 +69,7 @@ struct HECTable {
 @exclusivity(unchecked) nonisolated(unsafe) var hec = HECTable()
 
 /// The HEC of four octets.
-private func headerErrorControl(of octets: UInt32) -> UInt8 {
+func headerErrorControl(of octets: UInt32) -> UInt8 {
   var crc: UInt8 = 0
   crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets >> 24)]
   crc = unsafe hec[crc ^ UInt8(truncatingIfNeeded: octets >> 16)]

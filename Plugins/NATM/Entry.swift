@@ -21,10 +21,12 @@ public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!)
       format: """
         vpi:u16 vci:u16 interface:u32 clock:u32 = -:8 bytes:u32 packets:u32 -:8 last:time cells:u32 abandoned:u32
         """)
+    try unsafe permanentCircuits.open()
     unsafe timers = try ClockTimers(opening: "natm.timers") { giveUpStale(UInt32(truncatingIfNeeded: $0)) }
     unsafe crc32.fill()
     unsafe hec.fill()
-    unsafe nhp.pointee.serve("natm", number: NETISR_NATM, policy: NETISR_POLICY_SOURCE) { m in
+    // A longest PDU is 1,366 cells, which come at once.
+    unsafe nhp.pointee.serve("natm", number: NETISR_NATM, policy: NETISR_POLICY_SOURCE, queueLimit: 4096) { m in
       guard let m = unsafe m else { return }
       unsafe natmInput(Packet(adopting: m))
     }

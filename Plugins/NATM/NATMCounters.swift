@@ -3,7 +3,7 @@ import NetISRPlugin
 /// The counters of natm.
 ///
 /// Every frame handed in is a cell, a PDU, management, or too short: and every one of these ends in one place:
-/// - `cells` = badhec + idle + oam + rm + signalling + ilmi + reserved + user data, for cells;
+/// - `cells` = badhec + idle + oam + rm + signalling + ilmi + reserved + nocircuit + user data, for cells;
 /// - `pdus` = badcrc + badlen + aborted + truncated + noproto + ip + ip6 + arp + bridged.
 struct NATMCounters {
   /// Cells, whatever they carry.
@@ -51,6 +51,17 @@ struct NATMCounters {
   var noproto = Counter()
   /// Frames shorter than their form, or of no known form.
   var tooshort = Counter()
+  /// Cells and PDUs of another circuit than the one that their interface stands for.
+  var nocircuit = Counter()
+
+  /// PDUs sent, all of their cells, and cells.
+  var sndPDUs = Counter()
+  var sndCells = Counter()
+  /// Packets not sent: the interface stands for no circuit; longer than a PDU can be; or it did not take all cells, or
+  /// memory ran out.
+  var sndNoCircuit = Counter()
+  var sndTooLong = Counter()
+  var sndFailed = Counter()
 
   init() {}
 
@@ -77,6 +88,12 @@ struct NATMCounters {
     bridged = try Counter("natm.bridged")
     noproto = try Counter("natm.noproto")
     tooshort = try Counter("natm.tooshort")
+    nocircuit = try Counter("natm.nocircuit")
+    sndPDUs = try Counter("natm.snd_pdus")
+    sndCells = try Counter("natm.snd_cells")
+    sndNoCircuit = try Counter("natm.snd_nocircuit")
+    sndTooLong = try Counter("natm.snd_toolong")
+    sndFailed = try Counter("natm.snd_failed")
   }
 }
 

@@ -3,8 +3,10 @@ import NetISRPlugin
 /// natm: ATM adaptation layer 5 (I.363.5) and its encapsulations (RFC 2684).
 ///
 /// Interfaces hand over what they have (natm.h): cells, which are put together here, PDUs, payloads, or management.
-/// What is in a PDU goes to IP, IPv6, ARP or ether.
+/// What is in a PDU goes to IP, IPv6, ARP or ether. A packet with M_NEXTHOP is none of theirs, but one of IP's that is to be
+/// sent.
 func natmInput(_ frame: consuming Packet) {
+  guard frame.flags & M_NEXTHOP == 0 else { return natmOutput(frame) }
   let size = MemoryLayout<atm_frame>.size
   guard var packet = frame.contiguous(size), let header = packet.load(at: 0, initial: atm_frame()) else {
     return DropReason.tooShort.count()
@@ -19,6 +21,7 @@ func natmInput(_ frame: consuming Packet) {
     circuit.record(cells: 0, pdus: 0, time: packet.timestamp, vnet: packet.vnet)
     return managementInput(circuit)
   }
+  guard unsafe permanentCircuits.take(circuit, from: packet.interface) else { return unsafe counters.nocircuit.add() }
   circuit.record(cells: 0, pdus: 1, time: packet.timestamp, vnet: packet.vnet)
   pduInput(packet, isChecked: form == ATM_FORM_SDU)
 }
@@ -47,6 +50,7 @@ private func cellInput(_ frame: consuming Packet) {
     default: return unsafe counters.reserved.add()
     }
   }
+  guard unsafe permanentCircuits.take(circuit, from: cell.interface) else { return unsafe counters.nocircuit.add() }
   let pdu = reassemble(cell, of: circuit, endsPDU: endsPDU)
   circuit.record(cells: 1, pdus: pdu == nil ? 0 : 1, time: cell.timestamp, vnet: cell.vnet)
   if let pdu { pduInput(pdu, isChecked: false) }

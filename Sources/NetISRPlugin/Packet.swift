@@ -24,6 +24,13 @@ public struct Packet: ~Copyable {
     return unsafe Packet(adopting: head)
   }
 
+  /// A new, empty packet with room for `MLEN` bytes in one piece; nil when the host's memory bound is reached.
+  @inlinable
+  public static func makeSmall() -> Packet? {
+    guard let head = unsafe m_gethdr(M_NOWAIT, MT_DATA) else { return nil }
+    return unsafe Packet(adopting: head)
+  }
+
   deinit {
     unsafe m_freem(head)
   }

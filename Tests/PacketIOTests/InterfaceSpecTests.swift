@@ -27,7 +27,7 @@ import Testing
       ("file:?loop", "expected a path after \"file:\""),
       (
         "tun:x",
-        "unknown scheme \"tun\"; expected file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
+        "unknown scheme \"tun\"; expected file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, atm:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
       ),
       ("file:a?speed=1", "unknown option \"speed\"; expected one of loop, loop=N, pair, pps=N, vnet=N"),
       ("file:a?pair=1", "option \"pair\" takes no value, found \"1\""),

@@ -150,6 +150,9 @@ struct if_nexthop {
  * gives what it could find no address for back to NETISR_IP, still with
  * M_NEXTHOP, which tells the sender.
  *
+ * An interface of type IFT_ATM stands for a circuit, with one other end: there
+ * NETISR_NATM gets the packets of both families.
+ *
  * EAFNOSUPPORT: nobody can resolve that family; ENXIO: the interface can't
  * send; ENETDOWN; else as netisr_dispatch().
  */

@@ -108,6 +108,9 @@ final class InterfaceSet: @unchecked Sendable {
     case .pair(let spec):
       try requireFree([spec.name, spec.name + "a", spec.name + "b"])
       return try PairedInterface(spec, spec: argument.text, engine: engine)
+    case .circuit(let spec):
+      try requireFree([spec.name, spec.name + "a", spec.name + "b"])
+      return try CircuitInterface(spec, spec: argument.text, engine: engine)
     case .netlink(let spec):
       try requireFree([spec.name])
       return try NetlinkInterface(

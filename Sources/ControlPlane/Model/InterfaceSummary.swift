@@ -7,7 +7,7 @@ import PacketIO
 public struct InterfaceSummary: Codable, Sendable {
   /// `file0`, `file1`, ... for captures; the device's; of a pair's end.
   public var name: String
-  /// `file`, `packet`, `tap`, `epair` or `netlink`.
+  /// `file`, `packet`, `tap`, `epair`, `atm` or `netlink`.
   public var kind: String
   /// What the user wrote.
   public var spec: String

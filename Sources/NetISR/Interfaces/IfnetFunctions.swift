@@ -58,6 +58,8 @@ public func if_output(
     }
     unsafe words.storeBytes(of: hop, as: if_nexthop.self)
   }
+  // A circuit has one other end: nothing is to be resolved.
+  if unsafe ifp.pointee.if_type == UInt32(IFT_ATM) { return unsafe netisr_dispatch(UInt32(NETISR_NATM), m) }
   return unsafe netisr_dispatch(UInt32(family == 4 ? NETISR_ARP : NETISR_IPV6), m)
 }
 

@@ -6,6 +6,8 @@ public enum InterfaceSpec: Hashable, Sendable {
   case live(LiveSpec)
   /// `epair:NAME`.
   case pair(PairSpec)
+  /// `atm:NAME`.
+  case circuit(CircuitSpec)
   /// `netlink:`.
   case netlink(NetlinkSpec)
 
@@ -17,6 +19,7 @@ public enum InterfaceSpec: Hashable, Sendable {
     case "packet": self = .live(try LiveSpec(.packet, parts))
     case "tap": self = .live(try LiveSpec(.tap, parts))
     case "epair": self = .pair(try PairSpec(parts))
+    case "atm": self = .circuit(try CircuitSpec(parts))
     case "netlink": self = .netlink(try NetlinkSpec(parts))
     case let scheme?:
       throw parts.error("unknown scheme \"\(scheme)\"; expected \(Self.schemes)")
@@ -24,7 +27,7 @@ public enum InterfaceSpec: Hashable, Sendable {
   }
 
   private static let schemes =
-    "file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
+    "file:PATH, packet:DEVICE, tap:DEVICE, epair:NAME, atm:NAME, netlink:, or a path (with a \"/\" in it if it has a \":\")"
 }
 
 /// Why an interface can't be made of a text.  `description` is one line with the text in it.

@@ -17,6 +17,8 @@ struct InterfaceCommand: ParsableCommand {
                         queues=N, mtu=N, down, monitor, inet=, inet6=, vnet=N
         epair:NAME      a pair inside of the host, NAMEa and NAMEb
                         inet=, inet6=, peer-inet=, peer-inet6=, vnet=N, peer-vnet=N
+        atm:NAME        a permanent circuit inside of the host, NAMEa and NAMEb
+                        pvc=VPI/VCI, encap=llc|vc, mtu=N, and as of epair
         netlink:        what the kernel says by rtnetlink, for route
                         vnet=N
 

@@ -10,7 +10,7 @@ struct RunCommand: ParsableCommand {
       The directory is watched: a plugin that is dropped in is loaded, one that is replaced is swapped without a packet \
       lost, one that is deleted is unloaded. A file that is refused is listed with its reasons; the host goes on.
 
-      An interface is file:PATH (a capture), packet:DEVICE, tap:DEVICE, epair:NAME or netlink:, with ?OPTIONS behind; \
+      An interface is file:PATH (a capture), packet:DEVICE, tap:DEVICE, epair:NAME, atm:NAME or netlink:, with ?OPTIONS behind; \
       `netisr if --help` has them all. A device that is not there, or may not be opened, is waited for. Packets of captures \
       wait rather than overflow a queue; those of devices are dropped then, and counted.
 
