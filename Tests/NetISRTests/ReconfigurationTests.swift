@@ -71,6 +71,38 @@ import TestSupport
     #expect(throws: EngineError.self) { try engine.setWorkerCount(-2) }
   }
 
+  /// What was taken over counts against the new limit, also for a sender that is alone; and while all of that is in hand, the
+  /// ring has room for as much again.
+  @Test func whatWasTakenOverIsWithinTheLimit() throws {
+    let engine = Engine(Engine.Configuration(cpuCount: 1, dispatch: .deferred))
+    nonisolated(unsafe) var order: [UInt64] = []
+    nonisolated(unsafe) var next: UInt64 = 0
+    nonisolated(unsafe) var taken = 0
+    func queue(_ count: Int) {
+      for _ in 0..<count {
+        let m = m_gethdr(M_NOWAIT, MT_DATA)!
+        m.pointee.m_pkthdr.ph_loc.0 = next
+        next += 1
+        if netisr_queue(11, m) == 0 { taken += 1 }
+      }
+    }
+    try engine.register(
+      11, named: "test", queueLimit: 64,
+      TestHandler { m in
+        if order.isEmpty { queue(200) }
+        order.append(m.pointee.m_pkthdr.ph_loc.0)
+        m_freem(m)
+      })
+    engine.withAttachedThread { queue(64) }
+    try engine.setQueueLimit(of: 11, to: 128)
+    engine.withAttachedThread { queue(100) }
+    #expect(taken == 128, "64 of before, and 64 more")
+    engine.runWorker(0)
+    #expect(taken == 256 && order.count == 256)
+    #expect(order == Array(0..<128) + Array(164..<292))
+    #expect(engine.conservation().isBalanced && engine.mbufStatistics.mbufs.inFlight == 0)
+  }
+
   /// A ring too small for a new limit is replaced, with its packets and its figures.
   @Test func aLargerLimitKeepsWhatIsQueued() throws {
     let engine = Engine(Engine.Configuration(cpuCount: 1, dispatch: .deferred))

@@ -62,12 +62,15 @@ struct PacketQueue: ~Copyable {
   private let lapShift: UInt
   /// The position at which the count of queued packets began.
   private let base: Atomic<UInt>
-  private let padding3 = InlineArray<11, UInt64>(repeating: 0)
+  /// Slots for packets of an older ring.
+  private let reserve: UInt
+  private let padding3 = InlineArray<10, UInt64>(repeating: 0)
 
-  /// An empty queue for up to `limit` packets.
-  init(limit: Int) {
+  /// An empty queue for up to `limit` packets, that can `adopt` so many as an older one has room for.
+  init(limit: Int, adopting older: Int = 0) {
+    reserve = UInt(older)
     var capacity: UInt = 8
-    while capacity < 2 &* UInt(limit) { capacity &*= 2 }
+    while capacity < max(2 &* UInt(limit) &+ reserve, 2 &* reserve) { capacity &*= 2 }
     mask = capacity &- 1
     lapShift = UInt(capacity.trailingZeroBitCount)
     unsafe slots = .allocate(capacity: Int(capacity))
@@ -248,7 +251,10 @@ struct PacketQueue: ~Copyable {
   }
 
   /// Takes the queue away from its owner.
-  private func disown() {
+  private func disown() { withoutOwner {} }
+
+  /// The same; nobody becomes the owner before `body` has returned.
+  private func withoutOwner(_ body: () -> Void) {
     var backoff = Backoff()
     while !changing.weakCompareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { backoff.pause() }
     if head.load(ordering: .relaxed) & Self.exclusive != 0 {
@@ -263,6 +269,7 @@ struct PacketQueue: ~Copyable {
       streak.store(0, ordering: .relaxed)
       head.bitwiseAnd(~Self.exclusive, ordering: .releasing)
     }
+    body()
     changing.store(0, ordering: .releasing)
   }
 
@@ -346,7 +353,8 @@ struct PacketQueue: ~Copyable {
 
   /// Goes on where an older queue ended: with its packets in front of its own, and its figures. Nothing was taken yet.
   func adopt(_ old: Figures, _ packets: [UnsafeMutablePointer<mbuf>] = unsafe []) {
-    unsafe putBack(packets, before: detached.load(ordering: .relaxed))
+    // An owner relies on that `detached` only grows.
+    withoutOwner { unsafe putBack(packets, before: detached.load(ordering: .relaxed)) }
     base.wrappingSubtract(UInt(old.queued), ordering: .relaxed)
     raise(to: UInt(old.watermark))
     dropCount.wrappingAdd(old.drops, ordering: .relaxed)
@@ -365,8 +373,11 @@ struct PacketQueue: ~Copyable {
   /// The most packets that may be queued.
   var limit: Int { Int(bound.load(ordering: .relaxed)) }
 
+  /// Packets that the ring has room for.
+  var capacity: Int { Int(mask) + 1 }
+
   /// Whether the ring is large enough for a limit.
-  func takes(limit: Int) -> Bool { 2 * limit <= Int(mask) + 1 }
+  func takes(limit: Int) -> Bool { 2 * limit + Int(reserve) <= capacity }
 
   /// Sets the limit, which the ring must be large enough for.
   func setLimit(_ limit: Int) { bound.store(UInt(limit), ordering: .relaxed) }

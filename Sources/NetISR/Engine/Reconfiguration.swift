@@ -83,7 +83,7 @@ extension Engine {
       for wsid in 0..<set.count { unsafe old[wsid].setLimit(limit) }
       return
     }
-    let row = unsafe set.makeRow(limit: limit)
+    let row = unsafe set.makeRow(limit: limit, adopting: old[0].capacity)
     var record = unsafe registration.record.pointee
     unsafe record.queues = unsafe row
     var changed = registration

@@ -47,12 +47,12 @@ final class WorkerSet: @unchecked Sendable {
     unsafe rows[number].store(UInt(bitPattern: row), ordering: .releasing)
   }
 
-  /// Empty queues for a protocol.
-  func makeRow(limit: Int) -> UnsafeMutablePointer<PacketQueue> {
+  /// Empty queues for a protocol, each of which can take over the packets of an older one of that capacity.
+  func makeRow(limit: Int, adopting older: Int = 0) -> UnsafeMutablePointer<PacketQueue> {
     // Senders' and workers' parts must lie on cache lines of their own.
     precondition(MemoryLayout<PacketQueue>.stride == 3 * 128 && MemoryLayout<Workstream>.stride == 2 * 128)
     let row = unsafe allocate_aligned(PacketQueue.self, count: count)
-    for wsid in 0..<count { unsafe (row + wsid).initialize(to: PacketQueue(limit: limit)) }
+    for wsid in 0..<count { unsafe (row + wsid).initialize(to: PacketQueue(limit: limit, adopting: older)) }
     return unsafe row
   }
 
