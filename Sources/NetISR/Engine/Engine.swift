@@ -234,7 +234,7 @@ public final class Engine: @unchecked Sendable {
     }
     // One change at a time: the grace period of one says nothing of another.
     control.withLock {
-      settling.begin(numbers)
+      beginSettling(numbers)
       publish()
       refreshShortcuts()
       gracePeriod.wait()

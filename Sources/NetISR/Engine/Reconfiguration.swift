@@ -30,7 +30,7 @@ extension Engine {
     // Packets handled at once might overtake those of the old set, too.
     let served = state.withLock { registrations.indices.filter { registrations[$0] != nil } }
     let bits = served.reduce(UInt32(0)) { $0 | 1 << UInt32($1) }
-    settling.begin(bits)
+    beginSettling(bits)
     var records: [UnsafeMutablePointer<ProtocolRecord>] = unsafe []
     state.withLock {
       sets.append(new)

@@ -189,7 +189,7 @@ extension Engine {
     state.withLock { registrations[number] = new }
     // The new record may turn to direct dispatch.
     let bit: UInt32 = 1 << UInt32(number)
-    if configuration.ordersPolicyChanges { settling.begin(bit) }
+    if configuration.ordersPolicyChanges { beginSettling(bit) }
     // One store each; a packet finds the old or the new handler, never none.
     unsafe protocols.setService(number, record)
     unsafe setEntrance(number, record)

@@ -22,12 +22,16 @@ final class Settling: @unchecked Sendable {
   private let seen = Atomic<UInt32>(0)
 
   /// Marks protocols, before the change is published. [control]
-  func begin(_ numbers: UInt32) {
+  ///
+  /// `close` has every new packet of theirs look at the mark. Under the same lock: a sender whose packet found the mark, and was
+  /// queued, must not find a way around it for its next one.
+  func begin(_ numbers: UInt32, _ close: () -> Void) {
     // Locked: a packet that is just looked after must not take the new mark away.
     lock.withLock {
       seen.bitwiseAnd(~numbers, ordering: .relaxed)
       // Relaxed: published by the release of the change itself.
       marked.bitwiseOr(numbers, ordering: .relaxed)
+      close()
     }
   }
 

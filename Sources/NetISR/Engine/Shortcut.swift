@@ -43,7 +43,17 @@ extension Engine {
     }
   }
 
-  /// The same for all protocols.
+  /// Begins a change after which packets of these protocols (a bit each) might overtake others: from here on each of them is
+  /// looked at. [control]
+  func beginSettling(_ numbers: UInt32) {
+    settling.begin(numbers) {
+      shortcuts.withLock {
+        for number in 1..<Protocols.count where numbers & (1 << UInt32(number)) != 0 { table.clearShortcut(number) }
+      }
+    }
+  }
+
+  /// Computes the shortcuts of all protocols anew.
   func refreshShortcuts() {
     for number in 1..<Protocols.count { refreshShortcut(number) }
   }
