@@ -49,6 +49,21 @@ import Testing
     #expect(try host.takeOne().nextHop == [10, 1, 0, 254])
   }
 
+  /// The same addresses on another link, in another stack: each answers for itself.
+  @Test func stacksAnswerApart() throws {
+    let host = try Host()
+    let twin = try Host.make(host.harness, "twin", Host.leftAddress, system: 105, vnet: 9)
+    host.noteChange()
+    for interface in [host.left, twin, host.left, twin] {
+      host.input(Self.echo().bytes, by: interface)
+      #expect(try host.takeOne().interfaceIndex == interface.pointee.if_index)
+    }
+    // The other interface's address is only this stack's.
+    host.input(Self.echo(to: Host.rightAddress).bytes, by: twin)
+    #expect(host.counter("icmp.reflect") == 4)
+    #expect(SentDatagram(try host.takeOne()).icmp?.type == 3, "there is no route to it there")
+  }
+
   @Test func sharedStorageIsNotWrittenTo() throws {
     let host = try Host()
     let request = Self.echo(1000).bytes
