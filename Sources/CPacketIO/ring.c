@@ -83,19 +83,22 @@ bind_to(int fd, uint32_t index)
 }
 
 static int
-be_promiscuous(int fd, uint32_t index)
+set_reach(int fd, uint32_t index, enum packetio_reach reach)
 {
 	struct packet_mreq request;
 
+	if (reach == PACKETIO_REACH_USUAL)
+		return (0);
+
 	memset(&request, 0, sizeof(request));
 	request.mr_ifindex = (int)index;
-	request.mr_type = PACKET_MR_PROMISC;
+	request.mr_type = reach == PACKETIO_REACH_ALL ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI;
 	/* It ends with the socket, however that ends. */
 	return (set(fd, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)));
 }
 
 int
-packetio_ring_open(uint32_t index, uint32_t block_size, uint32_t block_count, bool is_promiscuous,
+packetio_ring_open(uint32_t index, uint32_t block_size, uint32_t block_count, enum packetio_reach reach,
     struct packetio_ring *ring)
 {
 	int error;
@@ -112,7 +115,7 @@ packetio_ring_open(uint32_t index, uint32_t block_size, uint32_t block_count, bo
 	    (error = make_ring(ring->fd, ring)) != 0 ||
 	    (error = take_nothing(ring->fd)) != 0 ||
 	    (error = bind_to(ring->fd, index)) != 0 ||
-	    (is_promiscuous && (error = be_promiscuous(ring->fd, index)) != 0))
+	    (error = set_reach(ring->fd, index, reach)) != 0)
 		packetio_ring_close(ring);
 	return (error);
 }

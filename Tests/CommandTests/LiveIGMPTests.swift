@@ -60,6 +60,23 @@ struct LiveIGMPTests {
     }
   }
 
+  /// A device that takes only the groups that it is asked to take: reports of version 2 go to the groups themselves.
+  @Test func hearsGroupsThatTheDeviceWouldNotTake() throws {
+    try LiveBench.with(
+      plugins: Self.plugins, ["--interface", "packet:virtual?inet=10.9.0.2/24"],
+      prepare: { namespace in
+        _ = try namespace.output(of: "sysctl -q net.ipv4.conf.far.force_igmp_version=2")
+        try namespace.ip("link add virtual link near type macvlan mode bridge")
+        _ = try namespace.output(of: "sysctl -q net.ipv6.conf.virtual.disable_ipv6=1")
+        try namespace.ip("link set virtual up")
+      }
+    ) { live in
+      let member = try Member(of: "239.7.7.3", at: "10.9.0.1", in: live.namespace)
+      #expect(try eventually { try Self.memberships(live) == ["239.7.7.3": 2] })
+      withExtendedLifetime(member) {}
+    }
+  }
+
   /// A bridge that looks into reports, and asks for them: what it has in its table is what it forwards.
   @Test(arguments: [2, 3]) func aBridgeKnowsTheHostsGroups(version: Int) throws {
     try LiveBench.with(

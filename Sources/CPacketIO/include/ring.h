@@ -25,13 +25,21 @@ struct packetio_ring {
 	bool has_vnet_header; /* frames say what their sender left to its device */
 };
 
+/* Which frames the device is asked to take beside its own, for as long as the
+ * socket is there. */
+enum packetio_reach {
+	PACKETIO_REACH_USUAL,
+	PACKETIO_REACH_GROUPS, /* of all groups */
+	PACKETIO_REACH_ALL, /* for all stations */
+};
+
 /*
  * Opens a socket on the device with that index, which takes no frame until
  * packetio_ring_start().  What the host itself sends by the device is left
  * out.  -EPERM: needs CAP_NET_RAW; -ENODEV, -ENXIO: no such device; -ENOMEM.
  */
 int packetio_ring_open(uint32_t index, uint32_t block_size, uint32_t block_count,
-    bool is_promiscuous, struct packetio_ring *ring);
+    enum packetio_reach reach, struct packetio_ring *ring);
 /* Shares what comes in among sockets, by flow, both directions alike.
  * *group is 0 for the first socket, which gets a group of its own. */
 int packetio_ring_join(const struct packetio_ring *ring, uint16_t *group);

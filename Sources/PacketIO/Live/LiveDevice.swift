@@ -59,13 +59,20 @@ public final class LiveDevice: @unchecked Sendable {
     var group: UInt16 = 0
     for _ in 0..<spec.queues {
       let ring = try ReceiveRing(
-        device: name, index: link.index, linkType: linkType, isPromiscuous: spec.isPromiscuous && rings.isEmpty)
+        device: name, index: link.index, linkType: linkType,
+        reach: rings.isEmpty ? reach(of: spec) : PACKETIO_REACH_USUAL)
       if spec.queues > 1 { try ring.join(&group, device: name) }
       rings.append(ring)
     }
     let sender = try PacketSender(device: name, index: link.index, isEthernet: linkType == .en10MB)
     for ring in rings { try ring.start(device: name) }
     return LiveDevice(link: link, sources: rings, sender: sender)
+  }
+
+  /// A station hears all groups: those that it is a member of, and what others say of theirs. What only listens takes what
+  /// the device takes anyway.
+  private static func reach(of spec: LiveSpec) -> packetio_reach {
+    spec.isPromiscuous ? PACKETIO_REACH_ALL : spec.isMonitor ? PACKETIO_REACH_USUAL : PACKETIO_REACH_GROUPS
   }
 
   private static func openTap(_ spec: LiveSpec) throws(LiveError) -> LiveDevice {

@@ -26,10 +26,10 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
   private var segmenter = Segmenter()
 
   /// A ring of the device with that index, which takes nothing before `start`.
-  init(device: String, index: UInt32, linkType: LinkType, isPromiscuous: Bool) throws(LiveError) {
+  init(device: String, index: UInt32, linkType: LinkType, reach: packetio_reach) throws(LiveError) {
     self.linkType = linkType
     var ring = unsafe packetio_ring()
-    let result = unsafe packetio_ring_open(index, Self.blockSize, Self.blockCount, isPromiscuous, &ring)
+    let result = unsafe packetio_ring_open(index, Self.blockSize, Self.blockCount, reach, &ring)
     guard result == 0 else { throw LiveError(result, of: device, capability: "CAP_NET_RAW") }
     unsafe self.ring = unsafe ring
   }
