@@ -143,7 +143,13 @@ public final class Host: @unchecked Sendable {
   /// Takes an interface away, and answers what it had done.
   public func removeInterface(_ name: String) throws(ControlError) -> InterfaceList {
     let gone = try interfaces.remove(name)
-    for summary in gone { GroupTable(engine)?.removeAll(on: summary.index, vnet: summary.vnet) }
+    for summary in gone {
+      GroupTable(engine)?.removeAll(on: summary.index, vnet: summary.vnet)
+      // The system's index of what is none of the kernel's: see ifnet.h.
+      if ["epair", "atm"].contains(summary.kind) {
+        routeSocket.tellGone(0x4000_0000 | summary.index, vnet: summary.vnet)
+      }
+    }
     return InterfaceList(interfaces: gone)
   }
 

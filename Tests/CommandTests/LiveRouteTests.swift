@@ -107,6 +107,10 @@ struct LiveRouteTests {
       #expect(try get("198.51.100.200").contains("via 10.0.0.5"))
       #expect(try host.ask("route list").output.contains("connected 192.0.2.0/24 dev paira"))
 
+      // With an interface go its routes.
+      #expect(try host.ask("if remove pair").status == 0)
+      #expect(try eventually { try get("198.51.101.1") == "198.51.101.1: no route" })
+
       // What is wrong, in one line that says why.
       for (line, words) in [
         ("add 198.51.100.0/24 via 10.0.0.8 metric 7", "is there already"),

@@ -46,6 +46,14 @@ final class RouteSocket: @unchecked Sendable {
     }
   }
 
+  /// Tells route that an interface is gone that no kernel tells of. Nobody may serve route.
+  func tellGone(_ index: UInt32, vnet: UInt32) {
+    // struct nlmsghdr with RTM_DELLINK, and struct ifinfomsg: 32 bytes, in host order.
+    let words: [UInt32] = [32, 17, 0, 0, 0, index, 0, 0]
+    let message = words.flatMap { word in unsafe withUnsafeBytes(of: word) { unsafe Array($0) } }
+    try? send(message, vnet: vnet)
+  }
+
   private func interface(vnet: UInt32) -> UnsafeMutablePointer<ifnet>? {
     unsafe lock.withLock {
       if let known = unsafe interfaces[vnet] { return unsafe known }
