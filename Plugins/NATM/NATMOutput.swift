@@ -27,6 +27,8 @@ func natmOutput(_ packet: consuming Packet) {
 /// Cuts a PDU into the cells of a circuit. If one of them is not taken, the rest would be in vain: the receiver drops the
 /// PDU anyway.
 private func send(_ pdu: consuming Packet, by circuit: PermanentCircuit, of interface: Interface) {
+  sendTurn.take()
+  defer { sendTurn.pass() }
   let count = pdu.count
   var offset = 0
   while offset < count {
