@@ -24,9 +24,10 @@ struct Fragment {
     let length = chain.end &- position
     end = offset &+ length
     // What is empty adds nothing, and what is no multiple of 8 leaves a hole that none can fill.
-    guard length > 0, !more || length & 7 == 0 else { throw .fragment }
+    guard length > 0 else { throw .fragment }
+    guard !more || length & 7 == 0 else { throw .fragmentLength }
     // The payload of the whole would be longer than its header can tell.
-    guard chain.offset &- IP6Header.size &+ end <= ReassemblyLimit.payload else { throw .fragment }
+    guard chain.offset &- IP6Header.size &+ end <= ReassemblyLimit.payload else { throw .fragmentEnd }
     guard chain.end <= packet.count else { throw .snapped }
     guard offset > 0 || holdsHeaderChain(packet) else { throw .fragment }
   }
@@ -154,6 +155,13 @@ struct Datagram: BitwiseCopyable {
       Reassembled(
         headerLength: Int(headerLength), payloadLength: Int(total), nextHeader: nextHeader,
         nextHeaderOffset: Int(nextHeaderOffset), hopLimit: buffer.hopLimit))
+  }
+
+  /// The first fragment as it came, for a message to its sender; nil when it is not here, or was not sent to this host by
+  /// a link on which it answers.
+  func firstFragment(identification: UInt32) -> UnsafeMutablePointer<mbuf>? {
+    guard headerLength != 0 else { return nil }
+    return unsafe buffer.firstFragment(held, nextHeader: nextHeader, identification: identification)
   }
 
   /// The fragment in hand, and all before it.

@@ -71,6 +71,8 @@ struct DatagramBuffer: BitwiseCopyable {
     let room = unsafe m.pointee.m_flags & M_EXT != 0 ? Self.pieceSize : Int(MLEN)
     guard length <= room else { return false }
     unsafe m.pointee.m_len = Int32(truncatingIfNeeded: length)
+    // Where to tell of it, should the rest not come.
+    unsafe m.pointee.m_pkthdr.rcvif = packet.pointee.m_pkthdr.rcvif
     return unsafe m_copydata(packet, 0, m.pointee.m_len, m.pointee.m_data) == 0
   }
 
@@ -156,6 +158,34 @@ struct DatagramBuffer: BitwiseCopyable {
   var hopLimit: UInt8 {
     guard let header = unsafe header, unsafe header.pointee.m_len >= Int32(IP6Header.size) else { return 0 }
     return unsafe UInt8(bitPattern: header.pointee.m_data[7])
+  }
+
+  /// A copy of the first fragment as it came, as far as a message about it can hold it; nil when something is missing, or
+  /// when it came where nothing is answered.
+  func firstFragment(
+    _ held: table_held, nextHeader: UInt8, identification: UInt32
+  ) -> UnsafeMutablePointer<mbuf>? {
+    guard let header = unsafe header, let map = unsafe Self.map(held), let data = unsafe pieces[0],
+      let ifp = unsafe header.pointee.m_pkthdr.rcvif, unsafe ifnet_flags(ifp) & UInt32(IFNET_MONITOR) == 0,
+      let copy = unsafe m_getcl(M_NOWAIT, MT_DATA, Int32(M_PKTHDR))
+    else { return nil }
+    let room = unsafe IP6Header.minimumMTU &- Int(header.pointee.m_len) &- FragmentHeader.size
+    let count = map.firstEnd(limit: Swift.max(room, 0))
+    var fragmentHeader: InlineArray<8, UInt8> = [nextHeader, 0, 0, 1, 0, 0, 0, 0]
+    for index in 0..<4 {
+      fragmentHeader[4 &+ index] = UInt8(truncatingIfNeeded: identification >> UInt32(24 &- 8 &* index))
+    }
+    // All pointers are good for the counts given with them: a piece has its whole cluster, and count < pieceSize.
+    let isWhole = unsafe m_append(copy, header.pointee.m_len, header.pointee.m_data) == 1
+      && fragmentHeader.span.withUnsafeBytes { bytes in
+        unsafe m_append(copy, 8, bytes.baseAddress!.assumingMemoryBound(to: CChar.self)) == 1
+      } && m_append(copy, Int32(truncatingIfNeeded: count), data.pointee.m_data) == 1
+    guard isWhole else {
+      unsafe m_freem(copy)
+      return nil
+    }
+    unsafe copy.pointee.m_pkthdr.rcvif = ifp
+    return unsafe copy
   }
 
   /// Links the first fragment's header and the data to a packet, with the whole's payload length and next header; frees the map.

@@ -16,6 +16,9 @@ enum DropReason: Error {
   case snapped
   case cantForward
   case fragment
+  /// A fragment whose length, or end, can't be: its sender is told.
+  case fragmentLength
+  case fragmentEnd
   case noBuffers
   case noNextHeader
 
@@ -34,7 +37,7 @@ enum DropReason: Error {
     case .badRouting: unsafe counters.badrouting.add()
     case .snapped: unsafe counters.snapped.add()
     case .cantForward: unsafe counters.cantforward.add()
-    case .fragment: unsafe counters.fragdropped.add()
+    case .fragment, .fragmentLength, .fragmentEnd: unsafe counters.fragdropped.add()
     case .noBuffers: unsafe counters.nobufs.add()
     case .noNextHeader: unsafe counters.nonext.add()
     }

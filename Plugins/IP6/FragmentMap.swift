@@ -66,6 +66,19 @@ struct FragmentMap {
     return unsafe held[next >> 6] & bit == starts[next >> 6] & bit
   }
 
+  /// Where the fragment ends that brought the first bytes, to 8 bytes; no more than `limit`.
+  func firstEnd(limit: Int) -> Int {
+    var unit = 0
+    while unit < Self.units, unit << 3 < limit {
+      let bit: UInt64 = 1 &<< UInt64(unit & 63)
+      // In bounds: unit < units.
+      let isItsOwn = unsafe held[unit >> 6] & bit != 0 && (unit == 0 || starts[unit >> 6] & bit == 0)
+      guard isItsOwn else { break }
+      unit &+= 1
+    }
+    return unit << 3
+  }
+
   /// A fragment brought this range.
   func mark(from start: Int, to end: Int) {
     forEachWord(from: start, to: end) { word, bits in

@@ -25,6 +25,10 @@ struct HeaderChain {
   var hasFragmentHeader = false
   /// What a Jumbo option said (RFC 2675).
   var jumboLength: UInt32?
+  /// The group that it is for is none of this station's.
+  var isForForeignGroup = false
+  /// What was wrong, when a reason was thrown of which the sender is told.
+  var problem: HeaderProblem?
   /// The payload length is 0, so that only a Jumbo option can say where the packet ends.
   private var awaitsJumbo = false
 
@@ -86,7 +90,10 @@ struct HeaderChain {
       count()
       headers &+= 1
       guard headers <= HeaderLimit.headers else { throw .tooManyHeaders }
-      guard nextHeader != NextHeader.hopByHop || headers == 1 else { throw .badOrder }
+      guard nextHeader != NextHeader.hopByHop || headers == 1 else {
+        problem = HeaderProblem(HeaderProblem.nextHeader, at: nextHeaderOffset)
+        throw .badOrder
+      }
       let length = try headerLength(in: packet)
       switch nextHeader {
       case NextHeader.hopByHop:
@@ -115,6 +122,14 @@ struct HeaderChain {
     return .upperLayer
   }
 
+  /// What a router looks at of a packet that begins with hop-by-hop options. Its place in the chain stays as it was.
+  mutating func passHopByHop(of packet: borrowing Packet) throws(DropReason) {
+    count()
+    let length = try headerLength(in: packet)
+    try readOptions(of: packet, from: offset &+ 2, to: offset &+ length, isHopByHop: true)
+    try applyJumbo(to: packet)
+  }
+
   /// The length of the extension header at `offset`: all of it is in the payload, in the packet, and in the limit.
   private func headerLength(in packet: borrowing Packet) throws(DropReason) -> Int {
     // No extension header is shorter than 8 bytes.
@@ -130,11 +145,12 @@ struct HeaderChain {
 
   /// A listener executes no routing header: with segments left the packet is not at its destination yet, and none
   /// of the types is one that this node forwards (RFC 8200, section 4.4; type 0: RFC 5095).
-  private func checkRouting(in packet: borrowing Packet) throws(DropReason) {
+  private mutating func checkRouting(in packet: borrowing Packet) throws(DropReason) {
     guard let word = packet.u32(at: offset) else { throw .snapped }
     let type = UInt8(truncatingIfNeeded: word >> 8)
     let segmentsLeft = UInt8(truncatingIfNeeded: word)
     guard segmentsLeft > 0 else { return }
+    problem = HeaderProblem(HeaderProblem.field, at: offset &+ 2)
     throw type == 0 ? .routing0 : .badRouting
   }
 

@@ -37,6 +37,30 @@ struct ICMP6Counters {
   var mld_timeout = Counter()
   var mld_evicted = Counter()
 
+  /// Echo requests answered.
+  var reflect = Counter()
+  /// Errors sent, by type; then those that were one too many in their second.
+  var snd_unreach = Counter()
+  var snd_toobig = Counter()
+  var snd_timxceed = Counter()
+  var snd_paramprob = Counter()
+  var toofreq = Counter()
+  /// Messages of Neighbor Discovery sent.
+  var snd_redirect = Counter()
+  var snd_router_solicit = Counter()
+  var snd_router_advert = Counter()
+  var snd_nd_solicit = Counter()
+  var snd_nd_advert = Counter()
+  /// Packets that had to wait for their neighbour's address; of these dropped, because too many waited, or because nobody
+  /// answered.
+  var nd_held = Counter()
+  var nd_holdfull = Counter()
+  var nd_unreachable = Counter()
+  /// Messages of others that claimed an address of this station's.
+  var duplicates = Counter()
+  /// Path MTUs that became less.
+  var pmtuchg = Counter()
+
   init() {}
 
   init(defining _: Void) throws(Errno) {
@@ -65,6 +89,22 @@ struct ICMP6Counters {
     nd_evicted = try Counter("icmp6.nd_evicted")
     mld_timeout = try Counter("icmp6.mld_timeout")
     mld_evicted = try Counter("icmp6.mld_evicted")
+    reflect = try Counter("icmp6.reflect")
+    snd_unreach = try Counter("icmp6.snd_unreach")
+    snd_toobig = try Counter("icmp6.snd_toobig")
+    snd_timxceed = try Counter("icmp6.snd_timxceed")
+    snd_paramprob = try Counter("icmp6.snd_paramprob")
+    toofreq = try Counter("icmp6.toofreq")
+    snd_redirect = try Counter("icmp6.snd_redirect")
+    snd_router_solicit = try Counter("icmp6.snd_router_solicit")
+    snd_router_advert = try Counter("icmp6.snd_router_advert")
+    snd_nd_solicit = try Counter("icmp6.snd_nd_solicit")
+    snd_nd_advert = try Counter("icmp6.snd_nd_advert")
+    nd_held = try Counter("icmp6.nd_held")
+    nd_holdfull = try Counter("icmp6.nd_holdfull")
+    nd_unreachable = try Counter("icmp6.nd_unreachable")
+    duplicates = try Counter("icmp6.duplicates")
+    pmtuchg = try Counter("icmp6.pmtuchg")
   }
 }
 

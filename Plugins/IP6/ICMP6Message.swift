@@ -37,23 +37,10 @@ struct ICMP6Message {
     vnet = packet.vnet
 
     // RFC 4443, section 2.3; the pseudo-header is RFC 8200's, section 8.1.
-    var checksum = InternetChecksum()
-    checksum.add(chain.source)
-    checksum.add(chain.destination)
-    checksum.add(UInt32(truncatingIfNeeded: end &- start))
-    checksum.add(UInt16(NextHeader.icmp6))
+    var checksum = InternetChecksum(
+      pseudo: chain.source, chain.destination, length: end &- start, NextHeader.icmp6)
     packet.add(from: start, count: end &- start, to: &checksum)
     guard checksum.value == 0 else { throw .badSum }
     guard end &- start >= ICMP6Type.minimum(type) else { throw .tooShort }
-  }
-}
-
-extension InternetChecksum {
-  /// Adds an address of the pseudo-header.
-  fileprivate mutating func add(_ address: IP6Address) {
-    add(UInt32(truncatingIfNeeded: address.high >> 32))
-    add(UInt32(truncatingIfNeeded: address.high))
-    add(UInt32(truncatingIfNeeded: address.low >> 32))
-    add(UInt32(truncatingIfNeeded: address.low))
   }
 }

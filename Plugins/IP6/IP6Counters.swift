@@ -1,6 +1,7 @@
 import NetISRPlugin
 
-/// The counters of IPv6. Those of the second half are drops: each dropped packet is in exactly one of them.
+/// The counters of IPv6. Those of the second part are drops: each dropped packet is in exactly one of them. Those of the
+/// third are drops of what goes out.
 struct IP6Counters {
   /// Packets, before any check.
   var total = Counter()
@@ -22,6 +23,15 @@ struct IP6Counters {
   var reassembled = Counter()
   /// Packets handed to ICMPv6.
   var delivered = Counter()
+  /// Packets handed to who claims their protocol or port.
+  var claimed = Counter()
+  /// Packets passed on.
+  var forward = Counter()
+  /// Packets that this host has made.
+  var localout = Counter()
+  /// Of these: cut, and into how many pieces.
+  var fragmented = Counter()
+  var ofragments = Counter()
 
   /// Shorter than the header.
   var tooshort = Counter()
@@ -46,7 +56,7 @@ struct IP6Counters {
   var badrouting = Counter()
   /// The capture kept too little of the packet to handle it.
   var snapped = Counter()
-  /// Not for us; nothing is forwarded yet.
+  /// Not for this host, which is no router, or is one that may not pass it on.
   var cantforward = Counter()
   /// Fragments thrown away for what they are: duplicates, overlapping, malformed, with too long a datagram.
   var fragdropped = Counter()
@@ -56,6 +66,8 @@ struct IP6Counters {
   var fragoverflow = Counter()
   /// Packets dropped because the host's memory ran out.
   var nobufs = Counter()
+  /// Packets to a group of which this host is no member.
+  var notmember = Counter()
   /// Packets that say that nothing follows (next header 59).
   var nonext = Counter()
   /// Packets of protocols that nobody here takes; then which ones they were.
@@ -66,6 +78,15 @@ struct IP6Counters {
   var sctp = Counter()
   /// IPv4, IPv6 and GRE inside of IPv6.
   var encap = Counter()
+
+  /// There is no way to the destination; of what is passed on, too.
+  var noroute = Counter()
+  /// Headers that can't be put in front of each piece.
+  var cantfrag = Counter()
+  /// Malformed, or without an address to send from.
+  var odropped = Counter()
+  /// Packets that an interface did not take.
+  var txfailed = Counter()
 
   init() {}
 
@@ -84,6 +105,11 @@ struct IP6Counters {
     jumbo = try Counter("ip6.jumbo")
     reassembled = try Counter("ip6.reassembled")
     delivered = try Counter("ip6.delivered")
+    claimed = try Counter("ip6.claimed")
+    forward = try Counter("ip6.forward")
+    localout = try Counter("ip6.localout")
+    fragmented = try Counter("ip6.fragmented")
+    ofragments = try Counter("ip6.ofragments")
 
     tooshort = try Counter("ip6.tooshort")
     badvers = try Counter("ip6.badvers")
@@ -102,6 +128,7 @@ struct IP6Counters {
     fragtimeout = try Counter("ip6.fragtimeout")
     fragoverflow = try Counter("ip6.fragoverflow")
     nobufs = try Counter("ip6.nobufs")
+    notmember = try Counter("ip6.notmember")
     nonext = try Counter("ip6.nonext")
     noproto = try Counter("ip6.noproto")
     tcp = try Counter("ip6.tcp")
@@ -109,6 +136,11 @@ struct IP6Counters {
     udplite = try Counter("ip6.udplite")
     sctp = try Counter("ip6.sctp")
     encap = try Counter("ip6.encap")
+
+    noroute = try Counter("ip6.noroute")
+    cantfrag = try Counter("ip6.cantfrag")
+    odropped = try Counter("ip6.odropped")
+    txfailed = try Counter("ip6.txfailed")
   }
 }
 

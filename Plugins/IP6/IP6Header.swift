@@ -5,8 +5,13 @@ import NetISRPlugin
 /// Checked once by `init`; the accessors stay inside of what it checked.
 struct IP6Header: ~Escapable {
   static let size = 40
+  /// Every link takes packets of so many bytes (section 5).
+  static let minimumMTU = 1280
   static let payloadLengthOffset = 4
   static let nextHeaderOffset = 6
+  static let hopLimitOffset = 7
+  static let sourceOffset = 8
+  static let destinationOffset = 24
 
   private let bytes: RawSpan
 

@@ -12,8 +12,11 @@ enum OptionType {
   static let homeAddress: UInt8 = 0xc9
 
   /// What those who don't know the type are to do, by its two highest bits: 00 is "skip it", the others discard the
-  /// packet (01 silently, 10 and 11 with an ICMP message, which a listener doesn't send).
+  /// packet.
   static func isSkippable(_ type: UInt8) -> Bool { type >> 6 == 0 }
+
+  /// Of these, 01 silently, 10 with an ICMP message, 11 with one unless the packet was for a group.
+  static func isReported(_ type: UInt8, toGroup: Bool) -> Bool { type >> 6 == 2 || (type >> 6 == 3 && !toGroup) }
 }
 
 extension HeaderChain {
@@ -59,7 +62,11 @@ extension HeaderChain {
     case OptionType.homeAddress where !isHopByHop:
       guard length == 16 else { throw .badOptions }
     default:
-      guard OptionType.isSkippable(type) else { throw .badOptions }
+      guard !OptionType.isSkippable(type) else { return }
+      if OptionType.isReported(type, toGroup: destination.isMulticast) {
+        problem = HeaderProblem(HeaderProblem.option, at: position &- 2)
+      }
+      throw .badOptions
     }
   }
 }

@@ -10,6 +10,8 @@ struct IP6Tables {
   var neighbours = AgingTable<NeighbourKey, Neighbour>(lifetime: Neighbour.lifetime, empty: Neighbour())
   /// Multicast groups that somebody on a link listens to (RFC 2710, RFC 3810).
   var memberships = AgingTable<MembershipKey, Membership>(lifetime: Membership.lifetime, empty: Membership())
+  /// Ways that are narrower or better than the routes say.
+  var destinations = AgingTable<AddressKey, Destination>(lifetime: Destination.lifetime, empty: Destination())
 
   init() {}
 
@@ -24,7 +26,7 @@ struct IP6Tables {
     timers = try ClockTimers(opening: "ip6.timers") { giveUpExpired(UInt32(truncatingIfNeeded: $0)) }
     try unsafe neighbours.open(
       "ip6.neighbours", timers: "ip6.neighbours_timers", maxEntries: Neighbour.limit,
-      format: "address:ipv6 interface:u32 = link:mac -:2 seen:time clock:u32 state:u8 length:u8 router:u8 -:1",
+      format: "address:ipv6 interface:u32 = link:mac -:2 seen:time clock:u32 state:u8 length:u8 router:u8 -:1 until:time",
       timeouts: icmp6Counters.nd_timeout, evictions: icmp6Counters.nd_evicted
     ) { unsafe tables.neighbours.age($0) }
     try unsafe memberships.open(
@@ -35,6 +37,11 @@ struct IP6Tables {
         """,
       timeouts: icmp6Counters.mld_timeout, evictions: icmp6Counters.mld_evicted
     ) { unsafe tables.memberships.age($0) }
+    try destinations.open(
+      "ip6.destinations", timers: "ip6.destinations_timers", maxEntries: Destination.limit,
+      format: "address:ipv6 zone:u32 = next_hop:ipv6 seen:time clock:u32 interface:u32 mtu:u32 -:4",
+      timeouts: Counter(), evictions: Counter()
+    ) { unsafe tables.destinations.age($0) }
   }
 }
 

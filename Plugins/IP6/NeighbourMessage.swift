@@ -13,6 +13,8 @@ struct NeighbourMessage {
   var isRouter = false
   var isSolicited = false
   var overrides = false
+  /// Of solicitations (RFC 7527): a number by which their sender knows them; 0 for none.
+  var nonce: UInt64 = 0
   /// Of a router advertisement, seconds; 0: it is no default router.
   var routerLifetime: UInt16 = 0
 
@@ -72,8 +74,10 @@ struct NeighbourMessage {
       let length = Int(units) &* 8
       guard length > 0, position &+ length <= message.end else { return false }
       switch type {
-      case 1: sourceLink = sourceLink ?? LinkAddress(packet, at: position, length: length)
-      case 2: targetLink = targetLink ?? LinkAddress(packet, at: position, length: length)
+      case DiscoveryOption.sourceLink: sourceLink = sourceLink ?? LinkAddress(packet, at: position, length: length)
+      case DiscoveryOption.targetLink: targetLink = targetLink ?? LinkAddress(packet, at: position, length: length)
+      case DiscoveryOption.nonce where length == 8:
+        nonce = (packet.u64(at: position) ?? 0) & 0xffff_ffff_ffff
       default: break
       }
       position &+= length
@@ -88,6 +92,9 @@ struct LinkAddress: Equatable {
   /// In network order, the first byte highest; what is behind the address is 0.
   var bytes: UInt64
   var length: UInt8
+
+  /// Of Ethernet, as a number; nil when it is another kind.
+  var ether: UInt64? { length == 6 ? bytes >> 16 : nil }
 
   init?(_ packet: borrowing Packet, at position: Int, length: Int) {
     switch length {

@@ -63,6 +63,7 @@ func reassemble(
     fragment = try Fragment(packet, header, chain)
   } catch {
     error.count()
+    tellSender(error, of: packet, chain)
     return nil
   }
   let vnet = packet.vnet
@@ -82,6 +83,17 @@ func reassemble(
   }
   if visit.hasBegun { unsafe tables.timers.arm(now.clock, after: ReassemblyLimit.timeout) }
   return visit.finish()
+}
+
+/// RFC 8200, section 4.5: of lengths and ends that can't be, by the fields that say so.
+private func tellSender(_ reason: DropReason, of packet: consuming Packet, _ chain: HeaderChain) {
+  let field: Int
+  switch reason {
+  case .fragmentLength: field = IP6Header.payloadLengthOffset
+  case .fragmentEnd: field = chain.offset &+ 2
+  default: return
+  }
+  ICMP6Error.problem(HeaderProblem(HeaderProblem.field, at: field)).send(about: packet)
 }
 
 /// One fragment's visit to its datagram.
@@ -150,20 +162,30 @@ func giveUpExpired(_ clock: UInt32) {
   let now = Moment.now(of: clock)
   var sweep = ExpirySweep(now: now)
   for vnet in 0..<UInt32(NETISR_MAXVNET) where unsafe tables.reassembly.count(vnet: vnet) > 0 {
-    unsafe tables.reassembly.sweep(vnet: vnet, with: &sweep)
+    unsafe tables.reassembly.sweep(vnet: vnet) { key, datagram in sweep.visit(key, &datagram) }
+    sweep.tellSenders()
   }
   if sweep.fragments > 0 { unsafe counters.fragtimeout.add(sweep.fragments) }
   if let rest = sweep.rest { unsafe tables.timers.arm(clock, after: max(rest, ReassemblyLimit.searchInterval)) }
 }
 
 /// Removes what is too old.
-private struct ExpirySweep: TableVisitor {
+@safe
+private struct ExpirySweep {
   let now: Moment
   var fragments: UInt64 = 0
   /// Nanoseconds until the next one is; nil when none of this clock is left.
   var rest: UInt64?
+  /// First fragments, of which the senders are told when no entry is locked; of more in a sweep they are not.
+  private var told: InlineArray<16, UnsafeMutablePointer<mbuf>?>
+  private var toldCount = 0
 
-  mutating func visit(_ datagram: inout Datagram, isNew: Bool) -> TableVerdict {
+  init(now: Moment) {
+    self.now = now
+    unsafe told = InlineArray(repeating: nil)
+  }
+
+  mutating func visit(_ key: DatagramKey, _ datagram: inout Datagram) -> TableVerdict {
     guard let age = now.elapsed(since: Moment(clock: datagram.clock, time: datagram.started)) else { return .keep }
     guard datagram.isExpired(at: now) else {
       // Not expired: younger.
@@ -171,8 +193,21 @@ private struct ExpirySweep: TableVisitor {
       self.rest = min(self.rest ?? rest, rest)
       return .keep
     }
+    if unsafe toldCount < told.count, let first = unsafe datagram.firstFragment(identification: key.identification) {
+      unsafe told[toldCount] = first
+      toldCount &+= 1
+    }
     fragments &+= UInt64(datagram.clear())
     return .remove
+  }
+
+  /// RFC 4443, section 3.3.
+  mutating func tellSenders() {
+    for index in 0..<toldCount {
+      guard let first = unsafe told[index] else { continue }
+      unsafe ICMP6Error.reassemblyTimeExceeded.send(about: Packet(adopting: first))
+    }
+    toldCount = 0
   }
 }
 

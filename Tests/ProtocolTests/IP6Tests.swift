@@ -203,26 +203,25 @@ import Testing
   }
 
   @Test func onlyOwnAddressesAreLocalWhereMoreThanListeningIsDone() throws {
-    let harness = try Harness(plugins: ["ip6"])
-    let ifp = harness.engine.interfaces.make(name: "real0", type: IFT_ETHER)!
-    harness.input(NETISR_IPV6, IP6.packet(58, IP6.echo()), interface: ifp)
-    #expect(harness.ip6Counters == ["ip6.total": 1, "ip6.cantforward": 1])
-    ifp.pointee.if_addrcount = 2
-    ifp.pointee.if_addrs.0.ia_family = 4
-    ifp.pointee.if_addrs.1.ia_family = 6
-    withUnsafeMutableBytes(of: &ifp.pointee.if_addrs.1.ia_addr) { $0.copyBytes(from: IP6.globalB) }
-    harness.input(NETISR_IPV6, IP6.packet(58, IP6.echo()), interface: ifp)
-    harness.input(NETISR_IPV6, IP6.icmp6Packet(128, [0, 1, 0, 2], to: IP6.group), interface: ifp)
-    #expect(harness.counter("ip6.cantforward") == 1)
-    #expect(harness.counter("icmp6.echo") == 2)
+    let station = try IP6Station()
+    station.input(IP6.packet(58, IP6.echo()))
+    #expect(station.harness.ip6Counters == ["ip6.total": 1, "ip6.cantforward": 1])
+    station.settle()
+    station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], to: IP6Station.global))
+    // A group of which it is a member, and one of which it is none.
+    station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], to: IP6.allNodes))
+    station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], to: IP6.group))
+    #expect(station.harness.counter("ip6.cantforward") == 1)
+    #expect(station.harness.counter("ip6.notmember") == 1)
+    #expect(station.harness.counter("icmp6.echo") == 3 && station.harness.counter("icmp6.reflect") == 2)
     // ::1 never leaves a node.
     let loopback = [UInt8](repeating: 0, count: 15) + [1]
-    let packet = IP6.icmp6Packet(128, [0, 1, 0, 2], from: loopback, to: IP6.globalB)
-    harness.input(NETISR_IPV6, packet, interface: ifp)
-    #expect(harness.counter("ip6.badscope") == 1)
-    ifp.pointee.if_type = UInt32(IFT_LOOP)
-    harness.input(NETISR_IPV6, packet, interface: ifp)
-    #expect(harness.counter("icmp6.echo") == 3)
+    let packet = IP6.icmp6Packet(128, [0, 1, 0, 2], from: loopback, to: IP6Station.global)
+    station.input(packet)
+    #expect(station.harness.counter("ip6.badscope") == 1)
+    station.interface.pointee.if_type = UInt32(IFT_LOOP)
+    station.input(packet)
+    #expect(station.harness.counter("icmp6.echo") == 4)
   }
 
   @Test func aReloadKeepsCounters() throws {
