@@ -77,15 +77,17 @@ func watching(_ device: String, in namespace: NetworkNamespace, _ body: () throw
   try Fixtures.withTemporaryDirectory { path in
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = namespace.prefix + ["tcpdump", "-i", device, "-U", "-w", path + "/link.pcap", "ip6"]
+    let options = ["-i", device, "-Z", "root", "--immediate-mode", "-U", "-w", path + "/link.pcap", "ip6"]
+    process.arguments = namespace.prefix + ["tcpdump"] + options
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()
-    defer { process.terminate() }
+    // By force: on a link where nothing comes any more it does not hear of anything milder.
+    defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
     _ = eventually { FileManager.default.fileExists(atPath: path + "/link.pcap") }
     try body()
-    usleep(300_000)
-    process.interrupt()
+    usleep(500_000)
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     return try namespace.output(of: "tcpdump -vv -n -r \(path)/link.pcap")
   }
