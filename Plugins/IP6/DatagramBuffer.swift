@@ -176,7 +176,8 @@ struct DatagramBuffer: BitwiseCopyable {
       fragmentHeader[4 &+ index] = UInt8(truncatingIfNeeded: identification >> UInt32(24 &- 8 &* index))
     }
     // All pointers are good for the counts given with them: a piece has its whole cluster, and count < pieceSize.
-    let isWhole = unsafe m_append(copy, header.pointee.m_len, header.pointee.m_data) == 1
+    let isWhole =
+      unsafe m_append(copy, header.pointee.m_len, header.pointee.m_data) == 1
       && fragmentHeader.span.withUnsafeBytes { bytes in
         unsafe m_append(copy, 8, bytes.baseAddress!.assumingMemoryBound(to: CChar.self)) == 1
       } && m_append(copy, Int32(truncatingIfNeeded: count), data.pointee.m_data) == 1

@@ -89,7 +89,9 @@ struct ICMP6Error {
     var headers = 0
     while NextHeader.isExtension(kind), headers < HeaderLimit.headers {
       guard let next = packet.u8(at: offset), let lengthField = packet.u8(at: offset &+ 1) else { return false }
-      if kind == NextHeader.fragment, let header = FragmentHeader(packet, at: offset), header.offset > 0 { return false }
+      if kind == NextHeader.fragment, let header = FragmentHeader(packet, at: offset), header.offset > 0 {
+        return false
+      }
       offset &+= NextHeader.extensionLength(kind, lengthField: lengthField)
       kind = next
       headers &+= 1

@@ -41,7 +41,9 @@ extension IP6Address {
   /// The first `length` bits, then zeros.
   func prefix(_ length: UInt32) -> IP6Address {
     if length >= 128 { return self }
-    if length >= 64 { return IP6Address(high: high, low: length == 64 ? 0 : low & (UInt64.max << UInt64(128 &- length))) }
+    if length >= 64 {
+      return IP6Address(high: high, low: length == 64 ? 0 : low & (UInt64.max << UInt64(128 &- length)))
+    }
     return IP6Address(high: length == 0 ? 0 : high & (UInt64.max << UInt64(64 &- length)), low: 0)
   }
 

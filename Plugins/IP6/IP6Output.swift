@@ -37,6 +37,9 @@ func ip6Output(_ made: consuming Packet) {
     guard let chosen = SourceSelection.address(for: destination, by: hop.interface) else {
       return unsafe counters.odropped.add()
     }
+    // Its checksum may lie in a piece that others share.
+    guard let own = packet.writable() else { return unsafe counters.nobufs.add() }
+    packet = own
     packet.setSource(chosen, destination)
   }
   if sent.hopLimit == 0 {
@@ -71,9 +74,14 @@ func ownHop(
 private func comeBack(_ sent: consuming Packet, to destination: IP6Address, from source: IP6Address, vnet: UInt32) {
   var packet = sent
   let zone = packet.interface?.index ?? 0
-  guard let own = unsafe addresses.lookup(destination, on: zone, vnet: vnet), let at = Interface(index: own.interface)
+  guard let known = unsafe addresses.lookup(destination, on: zone, vnet: vnet),
+    let at = Interface(index: known.interface)
   else { return unsafe counters.odropped.add() }
-  if source.isUnspecified { packet.setSource(destination, destination) }
+  if source.isUnspecified {
+    guard let own = packet.writable() else { return unsafe counters.nobufs.add() }
+    packet = own
+    packet.setSource(destination, destination)
+  }
   packet.setInterface(at)
   packet.queue(to: NETISR_IPV6)
 }

@@ -26,7 +26,8 @@ struct IP6Tables {
     timers = try ClockTimers(opening: "ip6.timers") { giveUpExpired(UInt32(truncatingIfNeeded: $0)) }
     try unsafe neighbours.open(
       "ip6.neighbours", timers: "ip6.neighbours_timers", maxEntries: Neighbour.limit,
-      format: "address:ipv6 interface:u32 = link:mac -:2 seen:time clock:u32 state:u8 length:u8 router:u8 -:1 until:time",
+      format:
+        "address:ipv6 interface:u32 = link:mac -:2 seen:time clock:u32 state:u8 length:u8 router:u8 -:1 until:time",
       timeouts: icmp6Counters.nd_timeout, evictions: icmp6Counters.nd_evicted
     ) { unsafe tables.neighbours.age($0) }
     try unsafe memberships.open(

@@ -150,7 +150,9 @@ extension NeighbourMessage {
     let until = packet.moment.time &+ (packet.interface.map { reachableTime(on: $0) } ?? 0)
     var lesson = Advertisement(
       link: targetLink, isRouter: isRouter, isSolicited: isSolicited, overrides: overrides, until: until)
-    guard unsafe tables.neighbours.learn(&lesson, of: key, at: packet.moment, vnet: message.vnet), isLive else { return }
+    guard unsafe tables.neighbours.learn(&lesson, of: key, at: packet.moment, vnet: message.vnet), isLive else {
+      return
+    }
     if lesson.hasResigned { unsafe routers.remove(target, on: message.interfaceIndex, vnet: message.vnet) }
     if let ether = lesson.knownEther {
       unsafe resolution.release(key, to: ether, isReachable: isSolicited, vnet: message.vnet)

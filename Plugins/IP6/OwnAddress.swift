@@ -64,7 +64,8 @@ struct OwnAddress: BitwiseCopyable {
 
   /// One that has just come to an interface; `chance` is any number.
   init(
-    origin: UInt8, prefixLength: UInt32, on interface: Interface, valid: UInt32 = infinite, preferred: UInt32 = infinite,
+    origin: UInt8, prefixLength: UInt32, on interface: Interface, valid: UInt32 = infinite,
+    preferred: UInt32 = infinite,
     chance: UInt64
   ) {
     let detects = unsafe !interface.skipsDetection && settings.dadCount.isOn

@@ -78,7 +78,8 @@ struct Resolution {
   mutating func open() throws(Errno) {
     table = try Table(
       opening: "ip6.probes", maxEntries: NeighbourProbe.limit, flags: TABLE_HOLDS_MBUFS,
-      format: "address:ipv6 interface:u32 = -:8 bytes:u32 packets:u32 -:8 source:ipv6 ticks:u32 tries:u32 state:u32 -:4")
+      format: "address:ipv6 interface:u32 = -:8 bytes:u32 packets:u32 -:8 source:ipv6 ticks:u32 tries:u32 state:u32 -:4"
+    )
   }
 
   /// Sends a packet to an address on an interface's link, now or when it is known where that is. False when it can't go.

@@ -167,7 +167,8 @@ struct LiveIP6RouterTests {
     let namespace = try NetworkNamespace()
     let often = "mcast_startup_query_interval 100 mcast_startup_query_count 20"
     do {
-      try namespace.ip("link add br0 type bridge mcast_snooping 1 mcast_querier 1 mcast_mld_version \(version) \(often)")
+      try namespace.ip(
+        "link add br0 type bridge mcast_snooping 1 mcast_querier 1 mcast_mld_version \(version) \(often)")
     } catch {
       Issue.record("no bridge with multicast snooping here: \(error)")
       return

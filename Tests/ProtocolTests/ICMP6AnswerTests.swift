@@ -39,7 +39,8 @@ import Testing
     // Its extension headers are not the answer's.
     let message = IP6.icmp6(128, [0, 1, 0, 2, 9], to: Station.global)
     station.input(Self.packet(60, IP6.options(58, []) + message))
-    #expect(station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2, 9], from: Station.global, to: IP6.globalA, hopLimit: 64)])
+    #expect(
+      station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2, 9], from: Station.global, to: IP6.globalA, hopLimit: 64)])
     #expect(station.harness.counter("icmp6.reflect") == 6)
   }
 
@@ -65,7 +66,8 @@ import Testing
     let station = try Self.settled()
     station.meet(IP6.linkA, at: ICMP6Tests.mac)
     station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], from: IP6.linkA, to: IP6.allNodes), flags: UInt32(M_MCAST))
-    #expect(station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2], from: Station.linkLocal, to: IP6.linkA, hopLimit: 64)])
+    #expect(
+      station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2], from: Station.linkLocal, to: IP6.linkA, hopLimit: 64)])
     // Nobody can be answered.
     station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], from: IP6.unspecified, to: Station.global))
     #expect(station.sent().isEmpty)
@@ -134,8 +136,16 @@ import Testing
     }
     let station2 = UInt32(M_PROMISC)
     let silent: [(String, [UInt8], UInt32)] = [
-      ("an error", Self.packet(60, IP6.options(58, [1, 0, 0x9e, 0]) + IP6.icmp6(1, [0, 0, 0, 0], to: Station.global)), 0),
-      ("a redirect", Self.packet(60, IP6.options(58, [1, 0, 0x9e, 0]) + IP6.icmp6(137, [UInt8](repeating: 0, count: 36), to: Station.global)), 0),
+      (
+        "an error",
+        Self.packet(60, IP6.options(58, [1, 0, 0x9e, 0]) + IP6.icmp6(1, [0, 0, 0, 0], to: Station.global)), 0
+      ),
+      (
+        "a redirect",
+        Self.packet(
+          60, IP6.options(58, [1, 0, 0x9e, 0]) + IP6.icmp6(137, [UInt8](repeating: 0, count: 36), to: Station.global)),
+        0
+      ),
       ("to a group", unknown(from: IP6.globalA, to: IP6.allNodes), 0),
       ("as a group's frame", unknown(from: IP6.globalA, to: Station.global), UInt32(M_MCAST)),
       ("as a broadcast", unknown(from: IP6.globalA, to: Station.global), UInt32(M_BCAST)),
@@ -166,7 +176,8 @@ import Testing
     let station = try Self.settled()
     station.interface.pointee.if_flags |= UInt32(IFNET_MONITOR)
     for packet in [
-      IP6.icmp6Packet(128, [0, 1, 0, 2], to: Station.global), Self.packet(253, [1]), UDP6Tests.packet(to: Station.global),
+      IP6.icmp6Packet(128, [0, 1, 0, 2], to: Station.global), Self.packet(253, [1]),
+      UDP6Tests.packet(to: Station.global),
       ICMP6Tests.solicitation(Station.global, to: Station.solicited),
     ] {
       station.input(packet)

@@ -54,7 +54,8 @@ import Testing
         #expect(
           question
             == IP6.icmp6Packet(
-              133, ICMP6Tests.zero + [1, 1] + Station.own, from: Station.linkLocal, to: [0xff, 2] + [UInt8](repeating: 0, count: 13) + [2]))
+              133, ICMP6Tests.zero + [1, 1] + Station.own, from: Station.linkLocal,
+              to: [0xff, 2] + [UInt8](repeating: 0, count: 13) + [2]))
       }
     }
     #expect(times.count == 3 && times.first ?? 99 <= 10)
@@ -112,7 +113,9 @@ import Testing
 
   /// Seconds for which an address is still valid.
   private static func valid(_ station: Station) -> UInt32? {
-    station.entry("addresses", made).map { $0.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 12, as: UInt32.self) } }
+    station.entry("addresses", made).map {
+      $0.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 12, as: UInt32.self) }
+    }
   }
 
   @Test func lifetimesRun() throws {
@@ -164,7 +167,8 @@ import Testing
     #expect(station.recorder.take() == [Station.frame(expected, to: ICMP6Tests.otherMAC)])
     // One that says as a neighbour that it is no router is none (RFC 4861, section 7.3.3).
     station.input(
-      IP6.icmp6Packet(136, [0x20, 0, 0, 0] + IP6.linkB + ICMP6Tests.link(2, ICMP6Tests.otherMAC), from: IP6.linkB, to: IP6.allNodes))
+      IP6.icmp6Packet(
+        136, [0x20, 0, 0, 0] + IP6.linkB + ICMP6Tests.link(2, ICMP6Tests.otherMAC), from: IP6.linkB, to: IP6.allNodes))
     station.output(Self.packet())
     #expect(station.sent().isEmpty && station.harness.counter("ip6.noroute") == 2)
     // What is on the link needs none.

@@ -71,7 +71,8 @@ import Testing
     #expect(router.passed().count == 1)
     // The router's own addresses are at home on all of its links.
     router.station.input(IP6.icmp6Packet(128, [0, 1, 0, 2], to: Self.otherOwn))
-    #expect(router.station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2], from: Self.otherOwn, to: IP6.globalA, hopLimit: 64)])
+    #expect(
+      router.station.sent() == [IP6.icmp6Packet(129, [0, 1, 0, 2], from: Self.otherOwn, to: IP6.globalA, hopLimit: 64)])
   }
 
   @Test func aHostPassesNothingOn() throws {
@@ -154,7 +155,8 @@ import Testing
     // Who asks is answered soon, by telling all.
     router.station.pass(10 * Self.second)
     _ = router.station.sent()
-    router.station.input(IP6.icmp6Packet(133, ICMP6Tests.zero + ICMP6Tests.link(1), from: IP6.linkA, to: Self.allRouters))
+    router.station.input(
+      IP6.icmp6Packet(133, ICMP6Tests.zero + ICMP6Tests.link(1), from: IP6.linkA, to: Self.allRouters))
     router.station.pass(2 * Self.second)
     #expect(router.station.sent().filter { $0[40] == 134 } == [expected])
   }

@@ -14,13 +14,16 @@ import Testing
     station.sent().filter { $0[6] == 0 && [131, 132, 143].contains($0[48]) }
   }
 
-  private static func report(_ type: UInt8, _ groups: [[UInt8]] = [Station.solicited], from source: [UInt8] = Station.linkLocal)
+  private static func report(
+    _ type: UInt8, _ groups: [[UInt8]] = [Station.solicited], from source: [UInt8] = Station.linkLocal
+  )
     -> [UInt8]
   {
     IP6.listener(143, IP6.report(groups.map { IP6.record(type, $0) }), from: source)
   }
 
-  private static func query(_ group: [UInt8] = IP6.unspecified, delay: Int = 1000, code: [UInt8] = [2, 125]) -> [UInt8] {
+  private static func query(_ group: [UInt8] = IP6.unspecified, delay: Int = 1000, code: [UInt8] = [2, 125]) -> [UInt8]
+  {
     IP6.listener(
       130, IP6.be16(delay) + [0, 0] + group + code + [0, 0], to: group == IP6.unspecified ? IP6.allNodes : group)
   }

@@ -100,7 +100,8 @@ import Testing
     station.input(Self.answer(options: []))
     #expect(station.recorder.take() == [] && station.harness.mbufsInFlight == 1)
     // Unasked: it is known, not reachable.
-    station.input(IP6.icmp6Packet(136, [0x20, 0, 0, 0] + Self.them + ICMP6Tests.link(2), from: Self.them, to: IP6.allNodes))
+    station.input(
+      IP6.icmp6Packet(136, [0x20, 0, 0, 0] + Self.them + ICMP6Tests.link(2), from: Self.them, to: IP6.allNodes))
     #expect(station.recorder.take() == [Self.toThem(Self.packet(1))])
     #expect(station.neighbourState(Self.them) == Self.delay)
   }

@@ -41,7 +41,8 @@ import Testing
 
   @Test func theBestAddressIsTheSource() throws {
     let (site, other): ([UInt8], [UInt8]) = (
-      [0x20, 0x01, 0x0d, 0xb8, 0, 9] + [UInt8](repeating: 0, count: 9) + [0x99], [0xfc] + [UInt8](repeating: 9, count: 15)
+      [0x20, 0x01, 0x0d, 0xb8, 0, 9] + [UInt8](repeating: 0, count: 9) + [0x99],
+      [0xfc] + [UInt8](repeating: 9, count: 15)
     )
     let station = try Self.settled([(Station.global, 64), (site, 64), (other, 64)])
     func source(to destination: [UInt8]) -> [UInt8]? {
@@ -113,7 +114,8 @@ import Testing
     let fragments = station.sent()
     #expect(fragments.count == 2 && fragments.allSatisfy { Array($0[41..<48]) == Array(options[1...]) && $0[40] == 44 })
     #expect(try Self.join(fragments, headers: 48) == payload)
-    station.output(IP6.packet(200, [UInt8](repeating: 7, count: 65_536), from: Station.global, to: IP6.globalA, length: 0))
+    station.output(
+      IP6.packet(200, [UInt8](repeating: 7, count: 65_536), from: Station.global, to: IP6.globalA, length: 0))
     #expect(station.harness.counter("ip6.odropped") == 1)
     let long = IP6.options(200, [UInt8](repeating: 0, count: 150))
     station.output(IP6.packet(0, long + payload, from: Station.global, to: IP6.globalA))
@@ -150,7 +152,10 @@ import Testing
 
   @Test func whatThisHostSaysToItselfComesBack() throws {
     let station = try Self.settled()
-    station.output(IP6.packet(58, IP6.icmp6(128, [0, 1, 0, 2], from: Station.global, to: Station.linkLocal), from: Station.global, to: Station.linkLocal))
+    station.output(
+      IP6.packet(
+        58, IP6.icmp6(128, [0, 1, 0, 2], from: Station.global, to: Station.linkLocal), from: Station.global,
+        to: Station.linkLocal))
     station.harness.drain()
     #expect(station.harness.counter("icmp6.echo") == 1 && station.harness.counter("icmp6.echoreply") == 1)
     // A group of which it is one goes both ways.
