@@ -19,18 +19,29 @@ extension NetworkNamespace {
     try meanwhile()
     ping.process.waitUntilExit()
     let text = try ping.result().output
+    let received = try echoReplies(beyond: before, upTo: count)
+    #expect(received == count, "ping \(options): \(text)", sourceLocation: sourceLocation)
+  }
+
+  /// What ping(8) has sent, by its own words; -1 if it does not say.
+  static func sent(_ text: String) -> Int {
+    let words = text.split { $0 == "\n" || $0 == "," }.map { $0.trimmingCharacters(in: .whitespaces) }
+    return words.first { $0.hasSuffix("packets transmitted") }.flatMap { Int($0.prefix { $0.isNumber }) } ?? -1
+  }
+
+  /// How many echo replies have come since there were `before`: waits for `count` of them, five seconds at most.
+  func echoReplies(beyond before: Int, upTo count: Int) throws -> Int {
     var received = 0
-    // Five seconds, and no longer when something is lost.
     for _ in 0..<50 {
       received = try echoReplies() - before
       if received >= count { break }
       usleep(100_000)
     }
-    #expect(received == count, "ping \(options): \(text)", sourceLocation: sourceLocation)
+    return received
   }
 
-  /// Echo replies that the kernel has received, put together if they came in fragments.
-  private func echoReplies() throws -> Int {
+  /// Echo replies that the kernel has received, of IPv4 and IPv6, put together if they came in fragments.
+  func echoReplies() throws -> Int {
     let lines = try output(of: "cat /proc/net/snmp").split(separator: "\n").filter { $0.hasPrefix("Icmp: ") }
     guard lines.count == 2 else { throw Surprise(description: "no ICMP statistics: \(lines)") }
     let names = lines[0].split(separator: " ")
@@ -38,6 +49,7 @@ extension NetworkNamespace {
     guard let place = names.firstIndex(of: "InEchoReps"), place < values.count, let value = Int(values[place]) else {
       throw Surprise(description: "no count of echo replies: \(lines)")
     }
-    return value
+    let six = try output(of: "cat /proc/net/snmp6").split(separator: "\n").first { $0.hasPrefix("Icmp6InEchoReplies") }
+    return value + (six?.split(separator: " ").last.flatMap { Int($0) } ?? 0)
   }
 }

@@ -39,12 +39,9 @@ extension NetworkNamespace {
 
   /// Answers that ping(8) has received; its other arguments are `line`.
   func pings(_ line: String) throws -> (sent: Int, received: Int) {
-    let text = try output(of: "ping -6 -q \(line)")
-    let words = text.split { $0 == "\n" || $0 == "," }.map { $0.trimmingCharacters(in: .whitespaces) }
-    func number(_ what: String) -> Int {
-      words.first { $0.hasSuffix(what) }.flatMap { Int($0.prefix { $0.isNumber }) } ?? -1
-    }
-    return (number("packets transmitted"), number("received"))
+    let before = try echoReplies()
+    let sent = Self.sent(try output(of: "ping -6 -q \(line)"))
+    return (sent, try echoReplies(beyond: before, upTo: sent))
   }
 }
 
