@@ -69,6 +69,15 @@ struct RouterBench {
     try namespace.output(of: "ping -n \(arguments)")
   }
 
+  /// Packets that the links or the host had no room for.
+  func crowdedOut() throws -> Int {
+    let interfaces = try host.ask("if stat --json").object()["interfaces"] as? [[String: Any]] ?? []
+    let figures = ["kernel_dropped", "send_dropped", "no_buffers"]
+    let atLinks = interfaces.reduce(0) { sum, one in sum + figures.reduce(0) { $0 + (one[$1] as? Int ?? 0) } }
+    let balance = try host.ask("stat --json").object()["conservation"] as? [String: Any]
+    return atLinks + ((balance?["dropped"] as? [String: Int])?["qlimit"] ?? 0)
+  }
+
   /// Swaps a plugin for another generation of the same file.
   func swap(_ name: String) throws {
     let answer = try host.ask("reload \(name)")
