@@ -50,6 +50,6 @@ extension NetworkNamespace {
       throw Surprise(description: "no count of echo replies: \(lines)")
     }
     let six = try output(of: "cat /proc/net/snmp6").split(separator: "\n").first { $0.hasPrefix("Icmp6InEchoReplies") }
-    return value + (six?.split(separator: " ").last.flatMap { Int($0) } ?? 0)
+    return value + (six?.split { $0 == " " || $0 == "\t" }.last.flatMap { Int($0) } ?? 0)
   }
 }
