@@ -10,14 +10,17 @@ struct Timer {
   /// Ticks.
   static let second: UInt32 = 10
 
-  private var callout = Callout()
+  private var callout = SharedCallout()
+
+  /// [control]
+  mutating func open() { unsafe callout = SharedCallout(at: &tickingPlace) }
 
   /// Makes it run, if it rests. [handler]
-  mutating func arm() {
+  func arm() {
     if !callout.isPending { callout.reset(after: Self.interval) { _ in unsafe timer.tick() } }
   }
 
-  private mutating func tick() {
+  private func tick() {
     var isBusy = false
     for vnet in 0..<UInt32(NETISR_MAXVNET) {
       // Both, whatever the first one says.
@@ -28,5 +31,8 @@ struct Timer {
   }
 }
 
-/// The host serialises what is done to a callout.
+/// Opened once, during registration, before any packet.
 @exclusivity(unchecked) nonisolated(unsafe) var timer = Timer()
+
+/// Where the callout is.
+@exclusivity(unchecked) nonisolated(unsafe) private var tickingPlace = Callout()

@@ -12,6 +12,7 @@ let abiNote: ABINote = (
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in
+    unsafe timer.open()
     unsafe counters = try ARPCounters(defining: ())
     try unsafe neighbours.open()
     try unsafe addresses.open()

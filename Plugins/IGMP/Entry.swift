@@ -12,6 +12,7 @@ let abiNote: ABINote = (
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in
+    unsafe hostTimer.open()
     unsafe counters = try IGMPCounters(defining: ())
     try unsafe memberships.open()
     try unsafe hostGroups.open()

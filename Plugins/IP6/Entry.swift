@@ -12,6 +12,8 @@ let abiNote: ABINote = (
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
   register { () throws(Errno) in
+    unsafe timer.open()
+    unsafe stations.open()
     unsafe counters = try IP6Counters(defining: ())
     unsafe icmp6Counters = try ICMP6Counters(defining: ())
     unsafe mldCounters = try MLDCounters(defining: ())

@@ -11,16 +11,22 @@ struct Timer {
   /// Ticks.
   static let second: UInt32 = 10
 
-  private var ticking = Callout()
-  private var ageing = Callout()
+  private var ticking = SharedCallout()
+  private var ageing = SharedCallout()
+
+  /// [control]
+  mutating func open() {
+    unsafe ticking = SharedCallout(at: &tickingPlace)
+    unsafe ageing = SharedCallout(at: &ageingPlace)
+  }
 
   /// Makes the fast one run, if it rests. [handler]
-  mutating func arm() {
+  func arm() {
     if !ticking.isPending { ticking.reset(after: Self.interval) { _ in Timer.tick() } }
   }
 
   /// Makes the slow one run, if it rests. [handler]
-  mutating func armAgeing() {
+  func armAgeing() {
     if !ageing.isPending { ageing.reset(after: Self.longInterval, on: 0) { _ in Timer.age() } }
   }
 
@@ -51,5 +57,9 @@ struct Timer {
   }
 }
 
-/// The host serialises what is done to a callout.
+/// Opened once, during registration, before any packet.
 @exclusivity(unchecked) nonisolated(unsafe) var timer = Timer()
+
+/// Where the callouts are.
+@exclusivity(unchecked) nonisolated(unsafe) private var tickingPlace = Callout()
+@exclusivity(unchecked) nonisolated(unsafe) private var ageingPlace = Callout()

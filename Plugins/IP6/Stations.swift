@@ -5,9 +5,9 @@ import NetISRPlugin
 /// Always on the first workstream, so that no two look at once: when the host says that interfaces have changed, when a
 /// lifetime ends, and soon after a router has given an address.
 struct Stations {
-  private var soon = Callout()
-  /// What was set when it was looked last.
+  /// What was set when it was looked last. On the first workstream only.
   private var seen: UInt64 = .max
+  private var soon = SharedCallout()
 
   private static var current: UInt64 {
     unsafe (settings.forwarding.isOn ? 1 : 0) | (settings.autoLinkLocal.isOn ? 2 : 0)
@@ -17,8 +17,11 @@ struct Stations {
   /// Something that counts was set differently since.
   var isBehind: Bool { seen != Self.current }
 
+  /// [control]
+  mutating func open() { unsafe soon = SharedCallout(at: &soonPlace) }
+
   /// Looks within a moment. [handler]
-  mutating func lookSoon() {
+  func lookSoon() {
     soon.reset(after: 0, on: 0) { _ in unsafe stations.look() }
   }
 
@@ -69,3 +72,6 @@ struct Stations {
 
 /// Looked after on the first workstream; the host serialises what is done to a callout.
 @exclusivity(unchecked) nonisolated(unsafe) var stations = Stations()
+
+/// Where the callout is.
+@exclusivity(unchecked) nonisolated(unsafe) private var soonPlace = Callout()
