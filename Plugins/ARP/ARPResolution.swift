@@ -1,58 +1,19 @@
 import NetISRPlugin
 
 /// The value of "arp.waiting", whose key is the neighbour: packets that wait until it says where it is.
-///
-/// Invariant: `held.th_chain` and `last` are the first and the last packet of a queue by m_nextpkt, which the entry alone
-/// owns, or both nil; touched only while the entry is locked.
-@safe
 struct Waiting: BitwiseCopyable {
   /// Neighbours that are asked for, per vnet.
   static let limit: UInt32 = 1024
   /// Packets that wait for one, as many as FreeBSD keeps; of more, the oldest goes.
-  static let packetLimit: UInt32 = 16
+  static let packetLimit = 16
   /// Requests for a neighbour, one a second (RFC 1122, section 2.3.2.1), before it is given up.
   static let tries: UInt32 = 5
 
-  var held: table_held
-  var last: UnsafeMutablePointer<mbuf>?
+  var held: HeldPackets
   /// Ticks until the next request.
   var ticks: UInt32
   /// Requests so far.
   var tries: UInt32
-
-  /// Adds a packet; the packet that had to go for it.
-  mutating func append(_ packet: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
-    var dropped: UnsafeMutablePointer<mbuf>?
-    if unsafe held.th_packets >= Self.packetLimit { unsafe dropped = takeFirst() }
-    unsafe packet.pointee.m_nextpkt = nil
-    if let last = unsafe last {
-      unsafe last.pointee.m_nextpkt = packet
-    } else {
-      unsafe held.th_chain = packet
-    }
-    unsafe last = packet
-    unsafe held.th_packets &+= 1
-    unsafe held.th_bytes &+= UInt32(truncatingIfNeeded: packet.pointee.m_pkthdr.len)
-    return unsafe dropped
-  }
-
-  /// Takes all packets out.
-  mutating func takeAll() -> PacketQueue {
-    let queue = unsafe PacketQueue(first: held.th_chain, last: last)
-    unsafe held = table_held()
-    unsafe last = nil
-    return queue
-  }
-
-  private mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
-    guard let first = unsafe held.th_chain else { return nil }
-    unsafe held.th_chain = first.pointee.m_nextpkt
-    if unsafe held.th_chain == nil { unsafe last = nil }
-    unsafe first.pointee.m_nextpkt = nil
-    unsafe held.th_packets &-= 1
-    unsafe held.th_bytes &-= UInt32(truncatingIfNeeded: first.pointee.m_pkthdr.len)
-    return unsafe first
-  }
 }
 
 /// Finding link-level addresses for packets that go out.
@@ -103,9 +64,7 @@ struct Resolution {
     guard table.count(vnet: vnet) > 0, let interface = Interface(index: key.interface) else { return }
     var taking = Taking()
     _ = table.update(key, vnet: vnet, with: &taking)
-    while let packet = unsafe taking.queue.takeFirst() {
-      unsafe Packet(adopting: packet).sendIPv4(to: link, by: interface)
-    }
+    while let packet = taking.queue.takeFirst() { packet.sendIPv4(to: link, by: interface) }
   }
 
   /// A tenth of a second has passed in a vnet: asks again, or gives up. Whether anybody is still asked for.
@@ -120,8 +79,8 @@ struct Resolution {
         return .keep
       }
       guard waiting.tries < Waiting.tries else {
-        unsafe counters.unreachable.add(UInt64(waiting.held.th_packets))
-        lost.append(waiting.takeAll())
+        unsafe counters.unreachable.add(UInt64(waiting.held.count))
+        lost.append(waiting.held.takeAll())
         return .remove
       }
       // More than can be remembered: in the next tick.
@@ -133,7 +92,7 @@ struct Resolution {
       return .keep
     }
     // Whoever sent them may have to be told (RFC 1812, section 5.2.7.1): that is ip's to do.
-    while let packet = unsafe lost.takeFirst() { unsafe Packet(adopting: packet).dispatch(to: NETISR_IP) }
+    while let packet = lost.takeFirst() { packet.dispatch(to: NETISR_IP) }
     for index in 0..<count {
       let key = due[index]
       guard let interface = Interface(index: key.interface) else { continue }
@@ -174,7 +133,7 @@ private struct Holding: TableVisitor {
       waiting.ticks = Timer.second
       waiting.tries = 1
     }
-    unsafe self.packet = waiting.append(packet)
+    unsafe self.packet = waiting.held.append(packet, limit: Waiting.packetLimit)
     hasDropped = unsafe self.packet != nil
     return .keep
   }
@@ -187,7 +146,7 @@ private struct Taking: TableVisitor {
   var queue = PacketQueue()
 
   mutating func visit(_ waiting: inout Waiting, isNew: Bool) -> TableVerdict {
-    queue = waiting.takeAll()
+    queue = waiting.held.takeAll()
     return .remove
   }
 }

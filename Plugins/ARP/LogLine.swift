@@ -1,10 +1,7 @@
 import NetISRPlugin
 
-/// A line for the host's log, put together without memory.
-struct LogLine {
-  private var text = InlineArray<128, CChar>(repeating: 0)
-  private var count = 0
-
+/// What arp has the host's log say.
+extension LogLine {
   /// "arp: 02:00:00:00:00:0a uses this host's address 10.0.0.1: ..."
   static func conflict(_ address: IPv4Address, _ link: LinkAddress, isDefended: Bool) {
     var line = LogLine()
@@ -13,20 +10,7 @@ struct LogLine {
     line.append(" uses this host's address ")
     line.append(address)
     line.append(isDefended ? ": told it whose it is" : ": it is not used")
-    line.write()
-  }
-
-  private mutating func append(_ byte: UInt8) {
-    // The last one is the NUL.
-    guard count < text.count &- 1 else { return }
-    text[count] = CChar(bitPattern: byte)
-    count &+= 1
-  }
-
-  private mutating func append(_ words: StaticString) {
-    words.withUTF8Buffer { bytes in
-      for index in 0..<bytes.count { unsafe append(bytes[index]) }
-    }
+    line.warn()
   }
 
   private mutating func append(_ address: IPv4Address) {
@@ -46,11 +30,5 @@ struct LogLine {
       appendDigit(byte >> 4)
       appendDigit(byte & 15)
     }
-  }
-
-  private mutating func appendDigit(_ digit: UInt8) { append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit) }
-
-  private mutating func write() {
-    unsafe text.span.withUnsafeBufferPointer { unsafe netisr_log(UInt32(NETISR_LOG_WARNING), $0.baseAddress) }
   }
 }

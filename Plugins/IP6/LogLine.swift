@@ -1,30 +1,14 @@
 import NetISRPlugin
 
-/// A line for the host's log, put together without memory.
-struct LogLine {
-  private var text = InlineArray<160, CChar>(repeating: 0)
-  private var count = 0
-
+/// What ip6 has the host's log say.
+extension LogLine {
   /// "ip6: somebody else on the link has this host's address 2001:db8:0:0:0:0:0:1: ..."
   static func duplicate(_ address: IP6Address, isGivenUp: Bool) {
     var line = LogLine()
     line.append("ip6: somebody else on the link has this host's address ")
     line.append(address)
     line.append(isGivenUp ? ": it is not used" : ", which is in use")
-    line.write()
-  }
-
-  private mutating func append(_ byte: UInt8) {
-    // The last one is the NUL.
-    guard count < text.count &- 1 else { return }
-    text[count] = CChar(bitPattern: byte)
-    count &+= 1
-  }
-
-  private mutating func append(_ words: StaticString) {
-    words.withUTF8Buffer { bytes in
-      for index in 0..<bytes.count { unsafe append(bytes[index]) }
-    }
+    line.warn()
   }
 
   /// All eight groups, each without leading zeros.
@@ -38,12 +22,8 @@ struct LogLine {
         let digit = UInt8(truncatingIfNeeded: value >> UInt16(12 &- 4 &* place)) & 15
         if digit == 0 && isLeading && place < 3 { continue }
         isLeading = false
-        append(digit < 10 ? 0x30 &+ digit : 0x57 &+ digit)
+        appendDigit(digit)
       }
     }
-  }
-
-  private mutating func write() {
-    unsafe text.span.withUnsafeBufferPointer { unsafe netisr_log(UInt32(NETISR_LOG_WARNING), $0.baseAddress) }
   }
 }

@@ -2,10 +2,6 @@ import NetISRPlugin
 
 /// The value of `ip6.probes`, whose key is the neighbour: it is asked where it is, or whether it is still there (RFC 4861,
 /// section 7.3.2).
-///
-/// Invariant: `held.th_chain` and `last` are the first and the last packet of a queue by m_nextpkt, which the entry alone
-/// owns, or both nil; touched only while the entry is locked.
-@safe
 struct NeighbourProbe: BitwiseCopyable {
   enum State {
     /// Nothing is known of it; packets wait.
@@ -19,13 +15,12 @@ struct NeighbourProbe: BitwiseCopyable {
   /// Neighbours that are asked for, per vnet.
   static let limit: UInt32 = 2048
   /// Packets that wait for one; of more, the oldest goes.
-  static let packetLimit: UInt32 = 16
+  static let packetLimit = 16
   /// MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT, DELAY_FIRST_PROBE_TIME in ticks (section 10).
   static let tries: UInt32 = 3
   static let delay = 5 * Timer.second
 
-  var held: table_held
-  var last: UnsafeMutablePointer<mbuf>?
+  var held: HeldPackets
   /// The source of the first packet, in whose name is asked.
   var source: IP6AddressBytes
   /// Ticks until the next step.
@@ -34,40 +29,6 @@ struct NeighbourProbe: BitwiseCopyable {
   var tries: UInt32
   var state: UInt32
   var spare: UInt32
-
-  /// Adds a packet; the packet that had to go for it.
-  mutating func append(_ packet: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
-    var dropped: UnsafeMutablePointer<mbuf>?
-    if unsafe held.th_packets >= Self.packetLimit { unsafe dropped = takeFirst() }
-    unsafe packet.pointee.m_nextpkt = nil
-    if let last = unsafe last {
-      unsafe last.pointee.m_nextpkt = packet
-    } else {
-      unsafe held.th_chain = packet
-    }
-    unsafe last = packet
-    unsafe held.th_packets &+= 1
-    unsafe held.th_bytes &+= UInt32(truncatingIfNeeded: packet.pointee.m_pkthdr.len)
-    return unsafe dropped
-  }
-
-  private mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
-    guard let first = unsafe held.th_chain else { return nil }
-    unsafe held.th_chain = first.pointee.m_nextpkt
-    if unsafe held.th_chain == nil { unsafe last = nil }
-    unsafe first.pointee.m_nextpkt = nil
-    unsafe held.th_packets &-= 1
-    unsafe held.th_bytes &-= UInt32(truncatingIfNeeded: first.pointee.m_pkthdr.len)
-    return unsafe first
-  }
-
-  /// Takes all packets out.
-  mutating func takeAll() -> UnsafeMutablePointer<mbuf>? {
-    let chain = unsafe held.th_chain
-    unsafe held = unsafe table_held()
-    unsafe last = nil
-    return unsafe chain
-  }
 }
 
 /// Finding link-level addresses for packets that go out, and finding out whether neighbours are still there.
@@ -141,13 +102,10 @@ struct Resolution {
     var taking = Taking(isReachable: isReachable)
     _ = table.update(key, vnet: vnet, with: &taking)
     var isFirst = true
-    var next = unsafe taking.chain
-    while let packet = unsafe next {
-      unsafe next = packet.pointee.m_nextpkt
-      unsafe packet.pointee.m_nextpkt = nil
+    while let packet = taking.queue.takeFirst() {
       if isFirst && !isReachable { doubt(key, .now(of: interface.clock), vnet) }
       isFirst = false
-      unsafe Packet(adopting: packet).transmitIPv6(to: ether, by: interface)
+      packet.transmitIPv6(to: ether, by: interface)
     }
   }
 
@@ -168,13 +126,13 @@ struct Resolution {
       }
       let interface = Interface(index: key.interface)
       guard probe.tries < NeighbourProbe.tries, let interface, interface.speaksIP6 else {
-        unsafe due.append(key, probe, giveUp: true, packets: probe.takeAll())
+        due.append(key, probe, giveUp: true, packets: probe.held.takeAll())
         return .remove
       }
       probe.tries &+= 1
       // What the link says is asked for where the table is not locked.
       probe.ticks = Timer.second
-      unsafe due.append(key, probe, giveUp: false, packets: nil)
+      due.append(key, probe, giveUp: false, packets: PacketQueue())
       return .keep
     }
     for index in 0..<due.count { act(due, index, vnet) }
@@ -185,7 +143,7 @@ struct Resolution {
     let key = due.keys[index]
     let isIncomplete = due.states[index] == NeighbourProbe.State.incomplete
     if due.hasEnded(index) {
-      unsafe giveUp(due.packets[index], key, isIncomplete, vnet)
+      giveUp(due.packets[index], key, isIncomplete, vnet)
       return
     }
     guard let interface = Interface(index: key.interface) else { return }
@@ -205,16 +163,11 @@ struct Resolution {
   }
 
   /// Nobody has answered: who waited is told (section 7.2.2), and who was known is forgotten.
-  private func giveUp(
-    _ packets: UnsafeMutablePointer<mbuf>?, _ key: NeighbourKey, _ isIncomplete: Bool, _ vnet: UInt32
-  ) {
+  private func giveUp(_ packets: PacketQueue, _ key: NeighbourKey, _ isIncomplete: Bool, _ vnet: UInt32) {
     if !isIncomplete { unsafe tables.neighbours.remove(key, vnet: vnet) }
-    var next = unsafe packets
-    while let packet = unsafe next {
-      unsafe next = packet.pointee.m_nextpkt
-      unsafe packet.pointee.m_nextpkt = nil
+    var packets = packets
+    while let waited = packets.takeFirst() {
       unsafe icmp6Counters.nd_unreachable.add()
-      let waited = unsafe Packet(adopting: packet)
       // Of this host's own packets nobody is told: nobody waits for an answer from itself.
       guard let source = waited.address(at: 8),
         unsafe !addresses.isOwn(source, on: key.interface, vnet: vnet)
@@ -225,30 +178,27 @@ struct Resolution {
 }
 
 /// Neighbours for whom something is to be done in a tick.
-@safe
 private struct DueProbes: ~Copyable {
   private(set) var keys = InlineArray<128, NeighbourKey>(
     repeating: NeighbourKey(address: .unspecified, interface: 0))
   private(set) var states = InlineArray<128, UInt32>(repeating: 0)
   private(set) var sources = InlineArray<128, IP6AddressBytes>(repeating: .unspecified)
-  private(set) var packets: InlineArray<128, UnsafeMutablePointer<mbuf>?>
+  private(set) var packets = InlineArray<128, PacketQueue>(repeating: PacketQueue())
   private var ended = InlineArray<128, Bool>(repeating: false)
   private(set) var count = 0
-
-  init() { unsafe packets = InlineArray(repeating: nil) }
 
   var isFull: Bool { count == keys.count }
 
   func hasEnded(_ index: Int) -> Bool { ended[index] }
 
   mutating func append(
-    _ key: NeighbourKey, _ probe: NeighbourProbe, giveUp: Bool, packets chain: UnsafeMutablePointer<mbuf>?
+    _ key: NeighbourKey, _ probe: NeighbourProbe, giveUp: Bool, packets queue: PacketQueue
   ) {
     guard !isFull else { return }
     keys[count] = key
     states[count] = probe.state
     sources[count] = probe.source
-    unsafe packets[count] = unsafe chain
+    packets[count] = queue
     ended[count] = giveUp
     count &+= 1
   }
@@ -280,7 +230,7 @@ private struct Holding: TableVisitor {
       probe.ticks = ticks
       probe.tries = 1
     }
-    unsafe self.packet = probe.append(packet)
+    unsafe self.packet = probe.held.append(packet, limit: NeighbourProbe.packetLimit)
     hasDropped = unsafe self.packet != nil
     return .keep
   }
@@ -289,18 +239,14 @@ private struct Holding: TableVisitor {
 }
 
 /// Takes out what waits.
-@safe
 private struct Taking: TableVisitor {
   let isReachable: Bool
-  private(set) var chain: UnsafeMutablePointer<mbuf>?
+  var queue = PacketQueue()
 
-  init(isReachable: Bool) {
-    self.isReachable = isReachable
-    unsafe chain = nil
-  }
+  init(isReachable: Bool) { self.isReachable = isReachable }
 
   mutating func visit(_ probe: inout NeighbourProbe, isNew: Bool) -> TableVerdict {
-    unsafe chain = probe.takeAll()
+    queue = probe.held.takeAll()
     // Who is asked whether it is still there has not said so by telling where it is.
     return isNew || isReachable || probe.state == NeighbourProbe.State.incomplete ? .remove : .keep
   }

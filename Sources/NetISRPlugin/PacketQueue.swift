@@ -1,20 +1,23 @@
-import NetISRPlugin
-
-/// Packets that left the table, in order. Whoever has the value owns them, and takes them all.
+/// Packets that left a table, in order. Whoever has the value owns them, and takes them all.
 ///
 /// Invariant: `first` and `last` are the ends of a queue by m_nextpkt, or both nil.
-@safe
-struct PacketQueue {
-  private var first: UnsafeMutablePointer<mbuf>?
-  private var last: UnsafeMutablePointer<mbuf>?
+@safe @frozen
+public struct PacketQueue: BitwiseCopyable {
+  @usableFromInline var first: UnsafeMutablePointer<mbuf>?
+  @usableFromInline var last: UnsafeMutablePointer<mbuf>?
 
-  init() { unsafe (first, last) = (nil, nil) }
+  /// No packets.
+  @inlinable
+  public init() { unsafe (first, last) = (nil, nil) }
 
+  @inlinable
   init(first: UnsafeMutablePointer<mbuf>?, last: UnsafeMutablePointer<mbuf>?) {
     unsafe (self.first, self.last) = unsafe (first, last)
   }
 
-  mutating func append(_ other: PacketQueue) {
+  /// Puts all of another queue's packets behind its own.
+  @inlinable
+  public mutating func append(_ other: PacketQueue) {
     guard let next = unsafe other.first else { return }
     if let last = unsafe last {
       unsafe last.pointee.m_nextpkt = next
@@ -24,11 +27,13 @@ struct PacketQueue {
     unsafe last = other.last
   }
 
-  mutating func takeFirst() -> UnsafeMutablePointer<mbuf>? {
+  /// Takes the first packet out.
+  @inlinable
+  public mutating func takeFirst() -> Packet? {
     guard let taken = unsafe first else { return nil }
     unsafe first = taken.pointee.m_nextpkt
     if unsafe first == nil { unsafe last = nil }
     unsafe taken.pointee.m_nextpkt = nil
-    return unsafe taken
+    return unsafe Packet(adopting: taken)
   }
 }
