@@ -1,5 +1,6 @@
 import CNetISRHost
 import Glibc
+import Synchronization
 
 // A handler that does not return.
 //
@@ -58,9 +59,8 @@ final class Watchdog: @unchecked Sendable {
   }
 
   private unowned let engine: Engine
-  private let lock = Lock()
-  // Under the lock.
-  private var isStopping = false
+  /// 1 when it is to end: the thread sleeps on it.
+  private let isStopping = Atomic<UInt32>(0)
   // By the watching thread alone.
   private var suspicions: [UInt: Suspicion] = [:]
   private var thread: Thread?
@@ -71,22 +71,23 @@ final class Watchdog: @unchecked Sendable {
   }
 
   func stop() {
-    lock.withLock { isStopping = true }
+    // Release: pairs with the acquire in `run`.
+    isStopping.store(1, ordering: .releasing)
+    unsafe withUnsafePointer(to: isStopping) { word in
+      unsafe netisr_host_futex_wake(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self))
+    }
     thread?.join()
   }
 
   private func run() {
-    while true {
+    while isStopping.load(ordering: .acquiring) == 0 {
       let bound = engine.watchdogBound
-      // Often enough that a call is found before it has taken twice the bound; short sleeps, so that `stop` waits for no long one.
-      var left = bound == 0 ? 500_000_000 : min(max(bound / 2, 5_000_000), 500_000_000)
-      while left > 0 {
-        if lock.withLock({ isStopping }) { return }
-        let part = min(left, 100_000_000)
-        usleep(UInt32(part / 1000))
-        left -= part
+      // Often enough that a call is found before it has taken twice the bound; and so that a new bound is soon seen.
+      let rest = bound == 0 ? 500_000_000 : min(max(bound / 2, 5_000_000), 500_000_000)
+      let isOver = unsafe withUnsafePointer(to: isStopping) { word in
+        unsafe netisr_host_futex_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 0, rest)
       }
-      if bound > 0 { look(bound) }
+      if isOver != 0 && bound > 0 { look(bound) }
     }
   }
 
