@@ -62,10 +62,8 @@ struct VnetCommand: ParsableCommand {
     }
   }
 
-  struct EnableProtocol: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "enable", abstract: "Let a protocol take a vnet's packets again.")
-
+  /// A protocol in a vnet, of a running host.
+  struct Place: ParsableArguments {
     @OptionGroup var control: ControlOptions
 
     @Argument(help: "The protocol's name or number, as in `netisr stat`.")
@@ -74,10 +72,19 @@ struct VnetCommand: ParsableCommand {
     @Argument(help: "The vnet's number.")
     var vnet: UInt32
 
-    func run() throws {
-      _ = try control.ask { client throws(ControlError) in try client.setProtocol(proto, in: vnet, enabled: true) }
-      print("\(proto): enabled in vnet \(vnet)")
+    func set(enabled: Bool) throws {
+      _ = try control.ask { client throws(ControlError) in try client.setProtocol(proto, in: vnet, enabled: enabled) }
+      print("\(proto): \(enabled ? "enabled" : "disabled") in vnet \(vnet)")
     }
+  }
+
+  struct EnableProtocol: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "enable", abstract: "Let a protocol take a vnet's packets again.")
+
+    @OptionGroup var place: Place
+
+    func run() throws { try place.set(enabled: true) }
   }
 
   struct DisableProtocol: ParsableCommand {
@@ -88,18 +95,9 @@ struct VnetCommand: ParsableCommand {
         that is unloaded and loaded again is enabled everywhere; a reload changes nothing.
         """)
 
-    @OptionGroup var control: ControlOptions
+    @OptionGroup var place: Place
 
-    @Argument(help: "The protocol's name or number, as in `netisr stat`.")
-    var proto: String
-
-    @Argument(help: "The vnet's number.")
-    var vnet: UInt32
-
-    func run() throws {
-      _ = try control.ask { client throws(ControlError) in try client.setProtocol(proto, in: vnet, enabled: false) }
-      print("\(proto): disabled in vnet \(vnet)")
-    }
+    func run() throws { try place.set(enabled: false) }
   }
 
   struct ListVnets: ParsableCommand {
