@@ -51,20 +51,16 @@ final class CircuitInterface: HostedInterface, @unchecked Sendable {
   }
 
   private static func withdraw(_ end: UnsafeMutablePointer<ifnet>, from engine: Engine, _ table: CircuitTable?) {
-    unsafe DeviceLink.setUp(false, end)
-    unsafe engine.interfaces.withdraw(end)
+    unsafe InsideEnd.withdraw(end, from: engine)
     unsafe table?.remove(end.pointee.if_index)
   }
 
   private func summary(of end: UnsafeMutablePointer<ifnet>) -> InterfaceSummary {
     let sent = unsafe pair.statistics(of: end)
     let received = unsafe pair.statistics(of: end.pointee.if_peer)
-    var summary = unsafe InterfaceSummary(end, kind: "atm", spec: spec, state: "up")
+    var summary = unsafe InsideEnd.summary(
+      end, kind: "atm", spec: spec, sent: sent.sent, dropped: sent.dropped, received: received.sent)
     summary.linktype = "ATM"
-    summary.frames = received.sent
-    summary.entered = received.sent
-    summary.sent = sent.sent
-    summary.sendDropped = sent.dropped
     return summary
   }
 }

@@ -41,25 +41,16 @@ final class PairedInterface: HostedInterface, @unchecked Sendable {
   func quiesce() {}
 
   func stop() {
-    unsafe Self.withdraw(pair.ends.a, from: engine)
-    unsafe Self.withdraw(pair.ends.b, from: engine)
+    unsafe InsideEnd.withdraw(pair.ends.a, from: engine)
+    unsafe InsideEnd.withdraw(pair.ends.b, from: engine)
     engine.noteInterfaceChange()
-  }
-
-  private static func withdraw(_ end: UnsafeMutablePointer<ifnet>, from engine: Engine) {
-    unsafe DeviceLink.setUp(false, end)
-    unsafe engine.interfaces.withdraw(end)
   }
 
   private func summary(of end: UnsafeMutablePointer<ifnet>) -> InterfaceSummary {
     let sent = unsafe pair.statistics(of: end)
     let received = unsafe pair.statistics(of: end.pointee.if_peer)
-    var summary = unsafe InterfaceSummary(end, kind: "epair", spec: spec, state: "up")
-    summary.frames = received.sent
-    summary.entered = received.sent
-    summary.sent = sent.sent
-    summary.sendDropped = sent.dropped
-    return summary
+    return unsafe InsideEnd.summary(
+      end, kind: "epair", spec: spec, sent: sent.sent, dropped: sent.dropped, received: received.sent)
   }
 
   /// An address of the locally administered kind (IEEE 802, clause 8.2), made of the interface's index, which no other

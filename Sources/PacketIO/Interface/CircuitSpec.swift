@@ -24,28 +24,17 @@ public struct CircuitSpec: Hashable, Sendable {
   /// Bytes of the longest packet.
   public var mtu = Self.usualMTU
   /// The addresses of end a, and of end b.
-  public var addresses: (a: [InterfaceAddress], b: [InterfaceAddress]) { (addressesA, addressesB) }
+  public var addresses: (a: [InterfaceAddress], b: [InterfaceAddress]) { (ends.addressesA, ends.addressesB) }
   /// The virtual stacks of the ends.
-  public var vnets: (a: UInt32, b: UInt32) { (vnetA, vnetB) }
-  private var addressesA: [InterfaceAddress] = []
-  private var addressesB: [InterfaceAddress] = []
-  private var vnetA: UInt32 = 0
-  private var vnetB: UInt32 = 0
+  public var vnets: (a: UInt32, b: UInt32) { (ends.vnetA, ends.vnetB) }
+  private var ends = EndOptions()
 
-  private static let options = [
-    "encap=llc|vc", "inet=ADDRESS/BITS,...", "inet6=ADDRESS/BITS,...", "mtu=N", "peer-inet=ADDRESS/BITS,...",
-    "peer-inet6=ADDRESS/BITS,...", "peer-vnet=N", "pvc=VPI/VCI", "vnet=N",
-  ]
+  private static let options = (EndOptions.accepted + ["encap=llc|vc", "mtu=N", "pvc=VPI/VCI"]).sorted()
 
   init(_ text: SpecText) throws(InterfaceSpecError) {
     name = try text.name(after: "atm", limit: 30)
-    var peerVnet: UInt32?
-    for option in text.options {
+    for option in text.options where try !ends.take(option, of: text) {
       switch option.name {
-      case "inet", "inet6": addressesA += try text.addresses(option)
-      case "peer-inet", "peer-inet6": addressesB += try text.addresses(option)
-      case "vnet": vnetA = UInt32(try text.number(option, in: 0...UInt64(UInt32.max)))
-      case "peer-vnet": peerVnet = UInt32(try text.number(option, in: 0...UInt64(UInt32.max)))
       // The longest payload of a PDU, without LLC.
       case "mtu": mtu = UInt32(try text.number(option, in: 68...65_527))
       case "pvc": (vpi, vci) = try Self.circuit(option, text)
@@ -58,9 +47,7 @@ public struct CircuitSpec: Hashable, Sendable {
       default: throw text.unknown(option, accepted: Self.options)
       }
     }
-    vnetB = peerVnet ?? vnetA
-    try text.check(addressesA)
-    try text.check(addressesB)
+    try ends.check(text)
   }
 
   private static func circuit(

@@ -62,34 +62,17 @@ public struct PairSpec: Hashable, Sendable {
   /// What both ends' names begin with.
   public var name: String
   /// The addresses of end a, and of end b.
-  public var addresses: (a: [InterfaceAddress], b: [InterfaceAddress]) { (addressesA, addressesB) }
+  public var addresses: (a: [InterfaceAddress], b: [InterfaceAddress]) { (ends.addressesA, ends.addressesB) }
   /// The virtual stacks of the ends.
-  public var vnets: (a: UInt32, b: UInt32) { (vnetA, vnetB) }
-  private var addressesA: [InterfaceAddress] = []
-  private var addressesB: [InterfaceAddress] = []
-  private var vnetA: UInt32 = 0
-  private var vnetB: UInt32 = 0
-
-  private static let options = [
-    "inet=ADDRESS/BITS,...", "inet6=ADDRESS/BITS,...", "peer-inet=ADDRESS/BITS,...", "peer-inet6=ADDRESS/BITS,...",
-    "peer-vnet=N", "vnet=N",
-  ]
+  public var vnets: (a: UInt32, b: UInt32) { (ends.vnetA, ends.vnetB) }
+  private var ends = EndOptions()
 
   init(_ text: SpecText) throws(InterfaceSpecError) {
     name = try text.name(after: "epair", limit: 30)
-    var peerVnet: UInt32?
-    for option in text.options {
-      switch option.name {
-      case "inet", "inet6": addressesA += try text.addresses(option)
-      case "peer-inet", "peer-inet6": addressesB += try text.addresses(option)
-      case "vnet": vnetA = UInt32(try text.number(option, in: 0...UInt64(UInt32.max)))
-      case "peer-vnet": peerVnet = UInt32(try text.number(option, in: 0...UInt64(UInt32.max)))
-      default: throw text.unknown(option, accepted: Self.options)
-      }
+    for option in text.options where try !ends.take(option, of: text) {
+      throw text.unknown(option, accepted: EndOptions.accepted)
     }
-    vnetB = peerVnet ?? vnetA
-    try text.check(addressesA)
-    try text.check(addressesB)
+    try ends.check(text)
   }
 }
 
