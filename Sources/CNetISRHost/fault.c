@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,8 +18,8 @@
 
 #include "interruption.h"
 #include "mbuf.h"
+#include "plugin_code.h"
 
-#define MAX_IMAGES 4096
 /* For the handler and the unwinder; measured use: under 20 KiB. */
 #define STACK_SIZE ((size_t)64 << 10)
 /* How far below the stack pointer a fault is taken for an overflow. */
@@ -33,58 +32,6 @@ static _Thread_local volatile sig_atomic_t pending;
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 static struct sigaction before[SIGNALS];
-
-/* Images of plugins.  low is written last, and cleared first: 0 is a free place. */
-static struct {
-	_Atomic uintptr_t low, high;
-} images[MAX_IMAGES];
-static _Atomic unsigned int image_count;
-static pthread_mutex_t images_lock = PTHREAD_MUTEX_INITIALIZER;
-
-int
-netisr_host_plugin_image_add(uintptr_t low, uintptr_t high)
-{
-	int error = ENOSPC;
-
-	pthread_mutex_lock(&images_lock);
-	for (unsigned int i = 0; i < MAX_IMAGES; i++) {
-		if (atomic_load(&images[i].low) != 0)
-			continue;
-		atomic_store(&images[i].high, high);
-		atomic_store(&images[i].low, low);
-		if (i >= atomic_load(&image_count))
-			atomic_store(&image_count, i + 1);
-		error = 0;
-		break;
-	}
-	pthread_mutex_unlock(&images_lock);
-	return (error);
-}
-
-void
-netisr_host_plugin_image_remove(uintptr_t low)
-{
-	pthread_mutex_lock(&images_lock);
-	for (unsigned int i = 0; i < atomic_load(&image_count); i++) {
-		if (atomic_load(&images[i].low) == low)
-			atomic_store(&images[i].low, 0);
-	}
-	pthread_mutex_unlock(&images_lock);
-}
-
-static int
-is_plugins(uintptr_t pc)
-{
-	unsigned int count = atomic_load(&image_count);
-
-	for (unsigned int i = 0; i < count; i++) {
-		uintptr_t low = atomic_load(&images[i].low);
-
-		if (low != 0 && pc >= low && pc < atomic_load(&images[i].high))
-			return (1);
-	}
-	return (0);
-}
 
 /* Copies memory that may not be there: how many bytes were. */
 static size_t
@@ -195,7 +142,7 @@ is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *
 	uintptr_t top;
 
 	fault->frame_count = 0;
-	if (is_plugins(fault->pc)) {
+	if (netisr_host_is_plugins(fault->pc)) {
 		fault->plugin_pc = fault->pc;
 		/* For the report only: what it finds may be wrong, the frame is not. */
 		(void)_Unwind_Backtrace(visit, &walk);
@@ -205,7 +152,7 @@ is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *
 	}
 	/* A call into nowhere: it has pushed where it came from, and nothing else. */
 	if (peek((const void *)fault->pc, &top, 1) == 0 &&
-	    peek((const void *)fault->registers[1], &top, sizeof(top)) == sizeof(top) && is_plugins(top)) {
+	    peek((const void *)fault->registers[1], &top, sizeof(top)) == sizeof(top) && netisr_host_is_plugins(top)) {
 		fault->plugin_pc = top;
 		fault->frames[fault->frame_count++] = fault->pc;
 		fault->frames[fault->frame_count++] = top;
@@ -216,7 +163,7 @@ is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *
 
 	(void)_Unwind_Backtrace(visit, &walk);
 	for (unsigned int i = 0; i < fault->frame_count; i++) {
-		if (is_plugins(fault->frames[i])) {
+		if (netisr_host_is_plugins(fault->frames[i])) {
 			fault->plugin_pc = fault->frames[i];
 			return (may_abandon(fault->signal, i, fault->frames[i > 0 ? i - 1 : 0]));
 		}
@@ -316,7 +263,7 @@ netisr_host_note_place(struct netisr_host_fault *fault, int signal, const siginf
 	(void)is_containable(fault, frame);
 	fault->subject = frame->subject;
 	note_packet(fault, frame);
-	return (is_plugins(fault->pc));
+	return (netisr_host_is_plugins(fault->pc));
 }
 
 void
