@@ -12,6 +12,14 @@
 /* The first real-time signals are the C library's own. */
 #define WATCH_SIGNAL (SIGRTMIN + 6)
 
+/*
+ * Until there is an answer, `answer` says whose turn it is. A question that the
+ * thread has not taken in time is withdrawn: its signal, when it comes after all,
+ * finds none. So the two never touch the other fields at the same time.
+ */
+#define ASKED (-1) /* the watcher has written, the thread may take it */
+#define TAKEN (-2) /* the thread is in the handler, the watcher waits */
+
 static uint64_t
 progress(const struct netisr_host_watch *watch)
 {
@@ -27,11 +35,14 @@ on_watch(int signal, siginfo_t *info, void *context)
 {
 	struct netisr_host_watch *watch = info->si_value.sival_ptr;
 	struct netisr_host_frame *frame = netisr_host_frame;
-	int error = errno, answer = NETISR_HOST_WATCH_MOVED;
+	int error = errno, answer = NETISR_HOST_WATCH_MOVED, asked = ASKED;
 
 	(void)signal;
 	/* Ours, and for the record that this thread has: open, or the watcher would not have asked. */
 	if (info->si_code != SI_QUEUE || info->si_pid != getpid() || watch == NULL)
+		return;
+	/* Acquire: pairs with the release in netisr_host_watch_interrupt. */
+	if (!__atomic_compare_exchange_n(&watch->answer, &asked, TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
 	if (frame != NULL && (uintptr_t)frame == watch->wanted_frame && progress(watch) == watch->wanted_progress) {
 		if (!netisr_host_note_place(&watch->fault, SIGXCPU, info, context, frame)) {
@@ -43,6 +54,7 @@ on_watch(int signal, siginfo_t *info, void *context)
 			answer = NETISR_HOST_WATCH_ABANDONED;
 		}
 	}
+	/* Release: pairs with the acquires of the waiting watcher. */
 	__atomic_store_n(&watch->answer, answer, __ATOMIC_RELEASE);
 	errno = error;
 }
@@ -95,16 +107,27 @@ int
 netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int may_abandon)
 {
 	union sigval value = {.sival_ptr = watch};
-	int answer = NETISR_HOST_WATCH_NONE;
+	int answer = ASKED;
 
+	if (!watch->is_open)
+		return (NETISR_HOST_WATCH_NONE);
 	watch->wanted_frame = look->frame;
 	watch->wanted_progress = look->progress;
 	watch->may_abandon = may_abandon;
-	__atomic_store_n(&watch->answer, NETISR_HOST_WATCH_NONE, __ATOMIC_RELAXED);
-	if (!watch->is_open || pthread_sigqueue(watch->thread, WATCH_SIGNAL, value) != 0)
+	/* Release: pairs with the acquire in on_watch. */
+	__atomic_store_n(&watch->answer, ASKED, __ATOMIC_RELEASE);
+	if (pthread_sigqueue(watch->thread, WATCH_SIGNAL, value) == 0) {
+		for (int i = 0; i < 100 && answer < 0; i++) {
+			usleep(1000);
+			answer = __atomic_load_n(&watch->answer, __ATOMIC_ACQUIRE);
+		}
+	}
+	answer = ASKED;
+	if (__atomic_compare_exchange_n(&watch->answer, &answer, NETISR_HOST_WATCH_NONE, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
 		return (NETISR_HOST_WATCH_NONE);
-	for (int i = 0; i < 100 && answer == NETISR_HOST_WATCH_NONE; i++) {
-		usleep(1000);
+	/* In the handler: it ends, as soon as the thread gets a CPU. */
+	while (answer == TAKEN) {
+		usleep(100);
 		answer = __atomic_load_n(&watch->answer, __ATOMIC_ACQUIRE);
 	}
 	return (answer);

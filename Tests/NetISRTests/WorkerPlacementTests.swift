@@ -50,7 +50,8 @@ import TestSupport
           usleep(1000)
           return worker.state
         }
-        #expect(engine.polls && states.contains("R") && !states.contains("S"), "\(states)")
+        let asleep = states.count { $0 == "S" }
+        #expect(engine.polls && states.contains("R") && asleep <= mostAsleep(of: states.count), "\(states)")
         engine.setPolling(false)
         #expect(!engine.polls && worker.sleeps())
       }
@@ -62,11 +63,14 @@ import TestSupport
     configuration.polling = true
     try Load.run(configuration, always: false) { engine, workers in
       let worker = try workers(1)[0]
-      #expect(engine.polls && worker.state != "S")
+      #expect(engine.polls && (worker.state != "S" || CPlugin.sanitizer != nil))
       engine.setPolling(false)
       #expect(worker.sleeps())
     }
   }
+
+  /// How often a worker that polls may be seen asleep: never, but the thread sanitizer's own locks put threads to sleep.
+  private func mostAsleep(of looks: Int) -> Int { CPlugin.sanitizer == nil ? 0 : looks / 2 }
 }
 
 /// A thread of this process, as proc(5) shows it.

@@ -31,11 +31,12 @@ struct netisr_host_watch {
 	void *frame;                   /* where its innermost frame stands */
 	const uint64_t *words;         /* what it counts its work in */
 	size_t count;
-	/* Of an interruption: what must still be so; then what came of it. */
+	/* Of an interruption: what must still be so; then what came of it.  `answer`
+	 * says who may touch them, see watch.c. */
 	uintptr_t wanted_frame;
 	uint64_t wanted_progress;
 	int may_abandon;
-	int answer;                    /* release by the thread, acquire by the watcher */
+	int answer;
 	struct netisr_host_fault fault; /* where it was, unless it went on */
 };
 
@@ -64,7 +65,7 @@ int netisr_host_watch_look(const struct netisr_host_watch *watch, struct netisr_
 
 /*
  * By the watcher: interrupts the thread, if it is still where the look says,
- * and waits up to 100 ms for the answer.
+ * and waits up to 100 ms for it to take the signal, then for its answer.
  */
 int netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int may_abandon);
 
