@@ -78,11 +78,15 @@ private struct Reading {
   /// Each length that decides something: the snapshot length, the largest sane one, a block, and what is left of a block.
   @Test(arguments: [false, true], [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34] as [UInt32])
   func lengths(bigEndian: Bool, magic: UInt32) throws {
+    let lengths = [0, 1, 99, 100, 101, 65_536, 262_112, 262_128, 262_144, 60, 262_145, 60]
+    var pattern = [UInt8](0...255)
+    while pattern.count < 262_145 + lengths.count { pattern += pattern }
     for snapLength: UInt32 in [0, 1, 100, 65_535, 262_144, 300_000, 0x7fff_ffff, 0xffff_ffff] {
       var file = CaptureFile(linkType: 1, magic: magic, bigEndian: bigEndian, snapLength: snapLength)
-      for (index, length) in [0, 1, 99, 100, 101, 65_536, 262_112, 262_128, 262_144, 60, 262_145, 60].enumerated() {
-        let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ index) }
-        file.frame(bytes, seconds: 0xffff_fff0 &+ UInt32(index), fraction: 0xffff_ffff, wireLength: length + index)
+      for (index, length) in lengths.enumerated() {
+        file.frame(
+          Array(pattern[index..<index + length]), seconds: 0xffff_fff0 &+ UInt32(index), fraction: 0xffff_ffff,
+          wireLength: length + index)
       }
       try withFile(file.bytes) { path in
         compare(path, "snapshot length \(snapLength)")
