@@ -21,7 +21,8 @@ extension PluginHost {
         }
         let generation = try map(build)
         do throws(EngineError) {
-          try unsafe engine.register(generation.handler)
+          let disabled = state.withLock { disabledVnets[name] ?? [] }
+          try unsafe engine.register(generation.handler, disabledIn: disabled)
         } catch {
           discard(generation)
           throw PluginError(path, [error.description])

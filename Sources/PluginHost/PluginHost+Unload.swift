@@ -6,11 +6,12 @@ extension PluginHost {
   /// Takes a plugin out of service: by default, what is queued for it is handled first. [control]
   ///
   /// When this returns, no thread can run its code; its image is unmapped, unless it must stay. Its tables and
-  /// counters stay in the host.
+  /// counters stay in the host; in which vnets it is disabled is remembered by its name.
   public func unload(_ name: String, _ withdrawal: Withdrawal = .drain) throws(PluginError) {
     try operations.withLock { () throws(PluginError) in
       guard let old = state.withLock({ serving[name] }) else { throw PluginError(name, ["not loaded"]) }
       set(old, .draining)
+      let disabled = engine.disabledVnets(of: old.proto)
       do throws(EngineError) {
         try engine.unregister(old.proto, withdrawal) { self.note(old, waitingFor: $0) }
       } catch {
@@ -18,7 +19,10 @@ extension PluginHost {
         throw PluginError(name, [error.description])
       }
       engine.closeCallouts(of: old.image.addresses)
-      state.withLock { serving[name] = nil }
+      state.withLock {
+        serving[name] = nil
+        disabledVnets[name] = disabled
+      }
       retire(old)
       logger.info("\(name): generation \(old.number) is out of service")
     }

@@ -34,6 +34,8 @@ public final class PluginHost: @unchecked Sendable {
   var refused: [String: PluginInfo] = [:]
   /// By name: how many generations there were.
   var generations: [String: Int] = [:]
+  /// By name, of plugins that were unloaded: the vnets in which they were disabled.
+  var disabledVnets: [String: Set<Int>] = [:]
 
   /// What is done about faults, what is known of them by name, and, by the SHA-256 of bytes, whose code has faulted.
   var faultPolicy = FaultPolicy()
@@ -94,6 +96,14 @@ public final class PluginHost: @unchecked Sendable {
   /// Whether those bytes were refused at that path before.
   func wasRefused(_ path: String, sha256: String) -> Bool {
     state.withLock { refused[path]?.sha256 == sha256 }
+  }
+
+  /// Forgets in which vnets plugins that are unloaded now were disabled, as far as it is about this one: who uses its
+  /// number next is somebody else.
+  public func forget(vnet: Int) {
+    state.withLock {
+      for name in disabledVnets.keys { disabledVnets[name]?.remove(vnet) }
+    }
   }
 
   func set(_ generation: Generation, _ newState: PluginState) {

@@ -120,6 +120,13 @@ struct LiveVnetTests {
       try far[1].ip("neigh flush all")
       #expect(try Self.link(far[1]).contains("lladdr"))
 
+      // What the operator has disabled stays so when the plugin is loaded anew.
+      #expect(try live.host.ask("unload ip").status == 0)
+      let file = live.bench.plugins + "/ip.so"
+      #expect(try live.host.ask("load \(file)").status == 0)
+      let again = try live.host.ask("vnet list --json").object()["vnets"] as? [[String: Any]] ?? []
+      #expect(again.map { $0["disabled"] as? [String] } == [[], ["ip"]])
+
       #expect(try live.host.ask("vnet enable ip 1").status == 0)
       before = try total()
       let after = try refused()

@@ -75,6 +75,35 @@ import TestSupport
     try attempt(on: engine, name: "other")
   }
 
+  /// From its first moment.
+  @Test func whereItIsDisabledNothingGetsIn() throws {
+    let engine = Engine()
+    let interfaces = (0..<3).map { engine.interfaces.make(name: "if\($0)", type: IFT_ETHER, vnet: UInt32($0))! }
+    func send() -> [Int32] {
+      engine.withAttachedThread {
+        interfaces.map { interface in
+          let m = m_gethdr(M_NOWAIT, MT_DATA)!
+          m.pointee.m_pkthdr.rcvif = interface
+          return netisr_dispatch(11, m)
+        }
+      }
+    }
+    let handler = TestHandler { m_freem($0) }
+    try engine.register(11, named: "test", disabledIn: [1, 255], handler)
+    #expect(engine.disabledVnets(of: 11) == [1, 255])
+    #expect(send() == [0, ENOPROTOOPT, 0])
+    try engine.registerVnet(11, 1)
+    try engine.unregisterVnet(11, 2)
+    #expect(engine.disabledVnets(of: 11) == [2, 255])
+    #expect(send() == [0, 0, ENOPROTOOPT])
+    // netisr_register itself remembers nothing.
+    try engine.unregister(11)
+    try engine.register(11, named: "test", handler)
+    #expect(engine.disabledVnets(of: 11).isEmpty)
+    #expect(send() == [0, 0, 0])
+    #expect(engine.conservation().isBalanced)
+  }
+
   @Test func whatNobodyServesIsAnError() throws {
     let engine = Engine()
     #expect(throws: EngineError.self) { try engine.unregister(11) }

@@ -30,11 +30,11 @@ extension Engine {
   /// Registers `handler` for a protocol number, and enables it nowhere else than the engine does by itself.
   public func register(
     _ proto: Int32, named name: String, policy: Policy = .source, dispatch: Dispatch = .default, queueLimit: UInt32 = 0,
-    _ handler: TestHandler
+    disabledIn vnets: Set<Int> = [], _ handler: TestHandler
   ) throws {
     TestHandlers.set(handler, proto: Int(proto), engine: self)
     try withHandler(proto, named: name, policy: policy, dispatch: dispatch, queueLimit: queueLimit, handler) {
-      try self.register($0)
+      try self.register($0, disabledIn: vnets)
     }
   }
 

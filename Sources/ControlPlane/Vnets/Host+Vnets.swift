@@ -46,6 +46,7 @@ extension Host {
     for item in protocols { try? engine.unregisterVnet(item.proto, Int(vnet)) }
     engine.removeTableEntries(vnet: vnet)
     for item in protocols { try? engine.registerVnet(item.proto, Int(vnet)) }
+    plugins.forget(vnet: Int(vnet))
     vnetSet.remove(vnet)
     return last
   }

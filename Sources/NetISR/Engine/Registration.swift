@@ -34,7 +34,9 @@ public enum Withdrawal: Sendable {
 
 extension Engine {
   /// Registers a protocol, and enables it in every vnet. [control] (netisr_register)
-  public func register(_ handler: netisr_handler) throws(EngineError) {
+  ///
+  /// - Parameter disabledVnets: in which it is not enabled: no packet of them gets in before that is so.
+  public func register(_ handler: netisr_handler, disabledIn disabledVnets: Set<Int> = []) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let name = try unsafe Self.validate(handler)
       let number = unsafe Int(handler.nh_proto)
@@ -57,6 +59,7 @@ extension Engine {
         unsafe set.setRow(number, row)
       }
       vnets.setAll(number, to: true)
+      for vnet in disabledVnets { vnets.set(number, in: vnet, to: false) }
       accounting.begin(number)
       unsafe protocols.setService(number, record)
       unsafe setEntrance(number, record)
@@ -118,6 +121,11 @@ extension Engine {
   }
 
   // MARK: Vnets
+
+  /// The vnets in which a protocol that somebody serves is disabled. [any thread]
+  public func disabledVnets(of proto: UInt32) -> Set<Int> {
+    Set(0..<Vnets.limit).subtracting(vnets.list(of: Int(proto)))
+  }
 
   /// Enables a protocol in a vnet. [control] (netisr_register_vnet)
   public func registerVnet(_ proto: UInt32, _ vnet: Int) throws(EngineError) {
