@@ -127,19 +127,12 @@ public struct Interface {
     }
   }
 
-  /// The interface of a vnet that routes name by `systemIndex`; nil when there is none.
+  /// The interface of a vnet that routes name by `systemIndex`; nil when there is none. A plugin that asks says
+  /// `abiMinor: 3`, or more, in its note.
   @inlinable
   public init?(systemIndex: UInt32, vnet: UInt32) {
-    var index: UInt32 = 1
-    let last = ifnet_maxindex()
-    while index <= last {
-      if let interface = Interface(index: index), interface.systemIndex == systemIndex, interface.vnet == vnet {
-        self = interface
-        return
-      }
-      index &+= 1
-    }
-    return nil
+    guard let ifp = unsafe ifnet_bysysindex(systemIndex, vnet) else { return nil }
+    unsafe self.ifp = ifp
   }
 
   /// The system's index of it, by which routes name it (`if_sysindex` in ifnet.h).

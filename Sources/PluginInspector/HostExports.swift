@@ -42,6 +42,7 @@ public enum HostExports {
     "m_dup",
     "m_length",
     "ifnet_byindex",
+    "ifnet_bysysindex",
     "ifnet_maxindex",
     "ifnet_watch",
     "if_transmit",

@@ -111,6 +111,10 @@ ifnet_addresses(const struct ifnet *ifp)
 /* The interface with that index, or NULL: none had it yet, or it was taken
  * away.  [any thread] */
 struct ifnet *ifnet_byindex(uint32_t index);
+/* The interface of a vnet whose if_sysindex is that, or NULL.  Found at once,
+ * however many there are; that there is none takes a look at each.  Since
+ * minor version 3.  [any thread] */
+struct ifnet *ifnet_bysysindex(uint32_t sysindex, uint32_t vnet);
 /* The highest index ever given.  [any thread] */
 uint32_t ifnet_maxindex(void);
 typedef void ifnet_watch_t(void *arg);

@@ -32,7 +32,7 @@ struct mbuf;
 
 /* Version of the whole contract: another major is refused, a newer minor too. */
 #define NETISR_ABI_MAJOR 1
-#define NETISR_ABI_MINOR 2
+#define NETISR_ABI_MINOR 3
 
 /* Protocol numbers.  11 to 15 are free for anybody's own protocols. */
 #define NETISR_IP 1
@@ -143,8 +143,9 @@ unsigned int netisr_get_cpuid(unsigned int cpunumber);
 
 /*
  * Per virtual stack: enable, or disable and purge what is queued for it.
- * [control] Registration enables a protocol in every vnet.  EINVAL: wrong
- * number or vnet; ENOENT: nobody is registered.
+ * [control] Registration enables a protocol in every vnet, but for those in
+ * which a plugin of that name was disabled when it was unloaded.  EINVAL:
+ * wrong number or vnet; ENOENT: nobody is registered.
  */
 int netisr_register_vnet(const struct netisr_handler *nhp, unsigned int vnet);
 int netisr_unregister_vnet(const struct netisr_handler *nhp, unsigned int vnet);

@@ -9,6 +9,12 @@ public func ifnet_byindex(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
   unsafe ThreadContext.current?.pointee.engine.interfaces.interface(index)
 }
 
+/// `ifnet_bysysindex`, as ifnet.h describes it.
+@c @implementation
+public func ifnet_bysysindex(_ sysindex: UInt32, _ vnet: UInt32) -> UnsafeMutablePointer<ifnet>? {
+  unsafe ThreadContext.current?.pointee.engine.interfaces.interface(systemIndex: sysindex, vnet: vnet)
+}
+
 /// `ifnet_maxindex`, as ifnet.h describes it.
 @c @implementation
 public func ifnet_maxindex() -> UInt32 {

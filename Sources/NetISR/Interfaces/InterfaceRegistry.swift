@@ -21,6 +21,9 @@ public final class InterfaceRegistry: @unchecked Sendable {
   /// The addresses of the interfaces that can be found, by place, else 0; `limit` words from init to deinit. Handlers look here for every packet, so
   /// that finding is one load.
   private let visible: UnsafeMutablePointer<Atomic<UInt>>
+  /// By a hash of the system's index and the vnet: the index of the interface that was found last by such; 0: none. `limit`
+  /// numbers, from init to deinit. What it says is looked at anew each time: the system's indices change.
+  private let remembered: UnsafeMutablePointer<Atomic<UInt32>>
   private let count = Atomic<Int>(0)
   // Under the lock.
   private var interfaces: [UnsafeMutablePointer<ifnet>]
@@ -31,12 +34,17 @@ public final class InterfaceRegistry: @unchecked Sendable {
   init() {
     unsafe interfaces = []
     unsafe visible = .allocate(capacity: Self.limit)
-    for place in 0..<Self.limit { unsafe (visible + place).initialize(to: Atomic(0)) }
+    unsafe remembered = .allocate(capacity: Self.limit)
+    for place in 0..<Self.limit {
+      unsafe (visible + place).initialize(to: Atomic(0))
+      unsafe (remembered + place).initialize(to: Atomic(0))
+    }
   }
 
   deinit {
     for place in 0..<count.load(ordering: .relaxed) { unsafe interfaces[place].deallocate() }
     unsafe visible.deallocate()
+    unsafe remembered.deallocate()
   }
 
   /// Makes an interface, up, with an index of its own. nil when there are `limit` already.
@@ -99,6 +107,25 @@ public final class InterfaceRegistry: @unchecked Sendable {
     guard index > 0, index <= UInt32(Self.limit) else { return nil }
     // Acquire: pairs with the release in `make` and `publish`.
     return unsafe UnsafeMutablePointer(bitPattern: visible[Int(index) - 1].load(ordering: .acquiring))
+  }
+
+  /// The interface of a vnet that the system knows by an index of its own (`if_sysindex`).
+  public func interface(systemIndex: UInt32, vnet: UInt32) -> UnsafeMutablePointer<ifnet>? {
+    // The upper 12 bits of a product: neighbours are far from each other.
+    let slot = Int(((systemIndex &+ vnet &* 0x0100_0193) &* 0x9e37_79b1) >> 20)
+    // Relaxed: an index says nothing of what is there.
+    let index = unsafe remembered[slot].load(ordering: .relaxed)
+    if let known = unsafe interface(index), unsafe Self.isCalled(known, systemIndex, vnet) { return unsafe known }
+    for index in 1..<maxIndex &+ 1 {
+      guard let other = unsafe interface(index), unsafe Self.isCalled(other, systemIndex, vnet) else { continue }
+      unsafe remembered[slot].store(index, ordering: .relaxed)
+      return unsafe other
+    }
+    return nil
+  }
+
+  private static func isCalled(_ ifp: UnsafeMutablePointer<ifnet>, _ systemIndex: UInt32, _ vnet: UInt32) -> Bool {
+    unsafe ifnet_sysindex(ifp) == systemIndex && ifp.pointee.if_vnet == vnet
   }
 
   /// The highest index ever given.
