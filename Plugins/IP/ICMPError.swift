@@ -69,7 +69,9 @@ struct ICMPError {
       guard let about = packet.octet(at: header.length) else { return unsafe icmpCounters.oldshort.add() }
       guard ICMPMessage.isInformation(about) else { return unsafe icmpCounters.oldicmp.add() }
     }
-    guard ICMPLimit.take() else { return unsafe icmpCounters.limited.add() }
+    guard unsafe icmpLimit.take(for: header.source, vnet: interface.vnet, isEssential: isEssential) else {
+      return unsafe icmpCounters.limited.add()
+    }
     guard let message = make(about: packet, header, at: interface) else { return }
     count()
     ipOutput(message)
@@ -88,6 +90,11 @@ struct ICMPError {
       !interface.isIPv4Broadcast(destination)
     else { return false }
     return IPAddress.isUnicast(header.source) && !interface.isIPv4Broadcast(header.source)
+  }
+
+  /// Without it, its receiver can send nothing more.
+  private var isEssential: Bool {
+    type == MessageType.unreachable && code == Unreachable.fragmentationNeeded.rawValue
   }
 
   /// The message: headers, and as much of the packet as fits.

@@ -1,6 +1,6 @@
 import NetISRPlugin
 
-/// What operators may change: FreeBSD's names, and its defaults.
+/// What operators may change: FreeBSD's names, and its defaults; "icmplim_peer" is our own.
 struct IPSettings {
   /// Packets for others go on to them.
   var forwarding = Setting()
@@ -12,6 +12,8 @@ struct IPSettings {
   var bmcastecho = Setting()
   /// Error messages a second; 0: any number.
   var icmplim = Setting()
+  /// Of these to one station.
+  var icmplimPeer = Setting()
 
   init() {}
 
@@ -22,6 +24,8 @@ struct IPSettings {
     redirect = try Setting("net.inet.ip.redirect", default: 1, in: 0...1)
     bmcastecho = try Setting("net.inet.icmp.bmcastecho", default: 0, in: 0...1)
     icmplim = try Setting("net.inet.icmp.icmplim", default: 200, in: 0...1_000_000)
+    // A traceroute sends sixteen probes at once.
+    icmplimPeer = try Setting("net.inet.icmp.icmplim_peer", default: 20, in: 0...1_000_000)
   }
 }
 

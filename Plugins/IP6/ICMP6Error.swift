@@ -36,10 +36,12 @@ struct ICMP6Error {
   func send(about packet: consuming Packet) {
     guard let interface = packet.interface, !interface.isMonitor, mayBeSent(about: packet) else { return }
     let vnet = packet.vnet
-    guard RateLimit.takesOne(vnet: vnet) else { return unsafe icmp6Counters.toofreq.add() }
     guard let destination = packet.address(at: IP6Header.sourceOffset),
       let addressed = packet.address(at: IP6Header.destinationOffset)
     else { return }
+    guard RateLimit.takesOne(for: destination, vnet: vnet, isEssential: type == ICMP6Type.tooBig) else {
+      return unsafe icmp6Counters.toofreq.add()
+    }
     // From the address that was meant, if it is this host's; else from one that output chooses.
     let isOurs = unsafe addresses.isOwn(addressed, on: interface.index, vnet: vnet)
     let source = isOurs ? addressed : .unspecified

@@ -19,6 +19,8 @@ struct IP6Settings {
   var hopLimit = Setting()
   /// ICMPv6 errors a second; -1: as many as there are reasons for.
   var errorLimit = Setting()
+  /// Of these to one station; 0: as many as all together. A name of our own.
+  var peerErrorLimit = Setting()
 
   init() {}
 
@@ -33,6 +35,8 @@ struct IP6Settings {
     dadCount = try Setting("net.inet6.ip6.dad_count", default: 1, in: 0...16)
     hopLimit = try Setting("net.inet6.ip6.hlim", default: 64, in: 1...255)
     errorLimit = try Setting("net.inet6.icmp6.errppslimit", default: 100, in: -1...1_000_000)
+    // A traceroute sends sixteen probes at once.
+    peerErrorLimit = try Setting("net.inet6.icmp6.errppslimit_peer", default: 20, in: 0...1_000_000)
   }
 
   /// Whether router advertisements change anything here: routers have their routes from elsewhere.

@@ -9,9 +9,9 @@ enum Redirect {
     let isNeighbour = hop.isDestination
     // Only by a link-local address a router is known on a link.
     guard isNeighbour || hop.address.isLinkLocal else { return }
-    guard let source = unsafe addresses.linkLocal(of: interface), RateLimit.takesOne(vnet: interface.vnet) else {
-      return
-    }
+    guard let source = unsafe addresses.linkLocal(of: interface),
+      RateLimit.takesOne(for: from, vnet: interface.vnet, isEssential: false)
+    else { return }
     var message = OutgoingMessage(ICMP6Type.redirect, from: source, to: from)
     message.put32(0)
     message.put(hop.address)

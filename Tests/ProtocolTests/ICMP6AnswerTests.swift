@@ -160,6 +160,7 @@ import Testing
 
   @Test func errorsAreRare() throws {
     let station = try Self.settled()
+    station.set("icmp6.errppslimit_peer", 0)
     let packet = Self.packet(253, [1])
     for _ in 0..<150 { station.input(packet) }
     #expect(station.sent().count == 100 && station.harness.counter("icmp6.toofreq") == 50)
@@ -170,6 +171,21 @@ import Testing
     station.set("icmp6.errppslimit", -1)
     for _ in 0..<200 { station.input(packet) }
     #expect(station.sent().count == 200)
+  }
+
+  /// Whoever gets many takes none from the others.
+  @Test func eachSenderHasALimit() throws {
+    let station = try Self.settled()
+    for _ in 0..<150 { station.input(Self.packet(253, [1])) }
+    #expect(station.sent().count == 20 && station.harness.counter("icmp6.toofreq") == 130)
+    station.meet(IP6.globalB, at: ICMP6Tests.otherMAC)
+    let other = IP6.packet(253, [1], from: IP6.globalB, to: Station.global)
+    for _ in 0..<30 { station.input(other) }
+    #expect(station.sent().map { Array($0[24..<40]) } == Array(repeating: IP6.globalB, count: 20))
+    #expect(station.harness.tableCount("ip6.limits_peers") == 2)
+    station.pass(Self.second)
+    station.input(other)
+    #expect(station.sent().filter { $0[40] == 4 }.count == 1)
   }
 
   @Test func whoOnlyListensSaysNothing() throws {

@@ -205,6 +205,7 @@ import Testing
 
   @Test func thereIsALimitToIt() throws {
     let host = try Host()
+    host.set("net.inet.icmp.icmplim_peer", 0)
     for _ in 0..<1000 { host.input(Self.unknown()) }
     #expect(host.take().count == 200 && host.counter("icmp.limited") == 800)
     host.harness.pass(Host.second / 10)
@@ -225,5 +226,57 @@ import Testing
     let echo = IPPacket(proto: 1, source: Host.alice, destination: Host.leftAddress, payload: icmpMessage(type: 8))
     for _ in 0..<500 { host.input(echo) }
     #expect(host.take().count == 500)
+  }
+
+  private static func unknown(from station: UInt8) -> IPPacket {
+    var packet = unknown()
+    packet.source = [10, 1, 0, station]
+    return packet
+  }
+
+  /// Whoever gets many takes none from the others.
+  @Test func eachSenderHasALimit() throws {
+    let host = try Host()
+    for _ in 0..<1000 { host.input(Self.unknown()) }
+    #expect(host.take().count == 20 && host.counter("icmp.limited") == 980)
+    for station in 20..<25 as Range<UInt8> {
+      for _ in 0..<30 { host.input(Self.unknown(from: station)) }
+      #expect(host.take().map { SentDatagram($0).destination } == Array(repeating: [10, 1, 0, station], count: 20))
+    }
+    #expect(host.harness.tableCount("ip.icmp_peers") == 6)
+    // All together they have what is left of 200.
+    for station in 30..<60 as Range<UInt8> {
+      for _ in 0..<10 { host.input(Self.unknown(from: station)) }
+    }
+    #expect(host.take().count == 80)
+    // A twentieth of a second later there is one more for each.
+    host.harness.pass(2 * Host.second)
+    for _ in 0..<20 { host.input(Self.unknown()) }
+    #expect(host.take().count == 20)
+    host.harness.pass(Host.second / 20)
+    for _ in 0..<5 { host.input(Self.unknown()) }
+    #expect(host.take().count == 1)
+  }
+
+  /// Without the path's MTU nothing would arrive: of these, a station is told as often as all are.
+  @Test func thePathsMTUIsToldToAll() throws {
+    let host = try Host(rightMTU: 1000)
+    var packet = IPPacket(source: Host.alice, destination: Host.bob, payload: pattern(1200))
+    packet.dontFragment = true
+    for _ in 0..<150 { host.input(packet) }
+    #expect(host.take().count == 150)
+  }
+
+  /// More senders than are remembered: there is an end to the table, and to what all are told.
+  @Test func manySenders() throws {
+    let host = try Host()
+    host.set("net.inet.icmp.icmplim", 0)
+    host.route(RouteMessages().route(nil, prefix: 0, via: Host.bob, interface: 102))
+    for number in 0..<3000 {
+      var packet = Self.unknown()
+      packet.source = [11, 1, UInt8(number >> 8), UInt8(number & 0xff)]
+      host.input(packet)
+    }
+    #expect(host.take().count == 3000 && host.harness.tableCount("ip.icmp_peers") == 1024)
   }
 }
