@@ -68,7 +68,8 @@ private func nextHop(
   of packet: borrowing Packet, _ header: IPHeader, _ interface: Interface, _ match: OnLinkTable.Match?
 ) throws(DropReason) -> NextHop {
   do throws(RouteFailure) {
-    return unsafe try routes.nextHop(to: header.destination, vnet: interface.vnet, onLink: match)
+    return unsafe try routes.nextHop(
+      from: header.source, to: header.destination, vnet: interface.vnet, onLink: match)
   } catch {
     unsafe counters.noroute.add()
     switch error {

@@ -36,7 +36,7 @@ private func send(_ input: consuming Packet) throws(OutputFailure) {
     given.length <= input.count, input.count <= IPHeader.maximumPacket, !given.isFragment
   else { throw .malformed }
   let vnet = input.vnet
-  let way = try way(to: given.destination, by: input.interface, vnet: vnet)
+  let way = try way(from: given.source, to: given.destination, by: input.interface, vnet: vnet)
   guard var packet = input.writableHeader(given.length) else { throw .noMemory }
   packet.flags &= ~(M_LOCALOUT | M_BCAST | M_MCAST | M_PROMISC | M_VLANTAG | loopedFlag | manyFlag)
   packet.clearChecksumFlags()
@@ -84,7 +84,7 @@ private struct Way {
 }
 
 private func way(
-  to destination: UInt32, by interface: Interface?, vnet: UInt32
+  from source: UInt32, to destination: UInt32, by interface: Interface?, vnet: UInt32
 ) throws(OutputFailure) -> Way {
   let ttl = unsafe UInt8(truncatingIfNeeded: settings.ttl.value)
   if IPAddress.isGroup(destination) || destination == IPAddress.broadcast {
@@ -106,7 +106,7 @@ private func way(
       hop: hop, interface: interface, source: UInt32(bigEndian: match.value.address), defaultTTL: ttl)
   }
   do throws(RouteFailure) {
-    let hop = unsafe try routes.nextHop(to: destination, vnet: vnet, onLink: match)
+    let hop = unsafe try routes.nextHop(from: source, to: destination, vnet: vnet, onLink: match)
     return Way(
       hop: hop, interface: hop.interface, source: hop.interface.sourceAddress(for: hop.address), defaultTTL: ttl)
   } catch {

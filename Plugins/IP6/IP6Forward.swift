@@ -30,7 +30,8 @@ func forward(_ received: consuming Packet, _ begun: HeaderChain) {
   let vnet = received.vnet
   let hop: Hop
   do throws(NoHop) {
-    hop = try unsafe routing.hop(to: chain.destination, by: nil, vnet: vnet, isOwn: false)
+    hop = try unsafe routing.hop(
+      from: chain.source, to: chain.destination, by: nil, vnet: vnet, isOwn: false)
   } catch {
     DropReason.cantForward.count()
     switch error {

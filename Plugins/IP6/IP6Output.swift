@@ -29,7 +29,7 @@ func ip6Output(_ made: consuming Packet) {
   let known = Destination.lookup(destination, on: interface?.index ?? 0, vnet: vnet)
   let hop: Hop
   do throws(NoHop) {
-    hop = try ownHop(to: destination, by: interface, vnet: vnet, known)
+    hop = try ownHop(from: source, to: destination, by: interface, vnet: vnet, known)
   } catch {
     return unsafe counters.noroute.add()
   }
@@ -64,10 +64,10 @@ func ip6Output(_ made: consuming Packet) {
 
 /// The next hop of what this host has made: as a router has said, or else as the routes say.
 func ownHop(
-  to destination: IP6Address, by interface: Interface?, vnet: UInt32, _ known: Destination?
+  from source: IP6Address, to destination: IP6Address, by interface: Interface?, vnet: UInt32, _ known: Destination?
 ) throws(NoHop) -> Hop {
   if let hop = Hop.redirected(by: known) { return hop }
-  return try unsafe routing.hop(to: destination, by: interface, vnet: vnet, isOwn: true)
+  return try unsafe routing.hop(from: source, to: destination, by: interface, vnet: vnet, isOwn: true)
 }
 
 /// What a host says to itself comes in at the interface that has the address.

@@ -50,7 +50,8 @@ enum Redirect {
     let known = Destination.lookup(message.redirected, on: interface.index, vnet: vnet)
     let hop: Hop
     do throws(NoHop) {
-      hop = try ownHop(to: message.redirected, by: interface, vnet: vnet, known)
+      hop = try ownHop(
+        from: .unspecified, to: message.redirected, by: interface, vnet: vnet, known)
     } catch {
       return false
     }

@@ -97,7 +97,7 @@ extension ChangeRecord {
     metric = route.metric
     mtu = entry.mtu
     flags = entry.flags
-    count = entry.nextHops
+    count = UInt32(entry.nextHops)
     family = route.family
     prefixLength = route.prefixLength
     gatewayFamily = entry.gatewayFamily

@@ -39,6 +39,10 @@ struct NetlinkMessage {
   /// Of a notification: in the place of what was there (NLM_F_REPLACE, the same bit as NLM_F_ROOT).
   var isReplacement: Bool { flags & 0x100 != 0 }
 
+  /// Of a notification: before others that were there (NLM_F_CREATE, without NLM_F_APPEND, and without NLM_F_EXCL, with
+  /// which it is the first).
+  var isPrepended: Bool { flags & 0xe00 == 0x400 }
+
   /// The attributes behind the fixed part of the body, `size` bytes long.
   func attributes(behind size: Int) throws(DropReason) -> Attributes {
     guard end &- start >= size else { throw .malformed }

@@ -6,6 +6,8 @@ struct NextHop {
   /// 4 or 6; 0 without a gateway.
   var gatewayFamily: UInt8 = 0
   var interface: UInt32 = 0
+  /// Its share of the flows, beside others'.
+  var weight: UInt16 = 1
   /// Bytes of its struct rtnexthop with attributes and pad.
   var size = 0
 
@@ -29,10 +31,11 @@ struct NextHop {
     entry.gateway = gateway
     entry.gatewayFamily = gatewayFamily
     entry.interface = interface
+    entry.weight = weight
   }
 }
 
-/// RTA_MULTIPATH: struct rtnexthop (length 2, flags 1, hops 1, interface index 4) with attributes, again and again.
+/// RTA_MULTIPATH: struct rtnexthop (length 2, flags 1, weight less one 1, interface index 4) with attributes, again and again.
 ///
 /// Checked once by `init`: all next hops are inside of the attribute.
 struct NextHops {
@@ -67,6 +70,7 @@ struct NextHops {
     guard length >= Self.headerSize, length <= size &- offset else { throw .malformed }
     var hop = NextHop()
     hop.size = align(length)
+    hop.weight = UInt16(packet.u8(first &+ 3)) &+ 1
     hop.interface = packet.u32(first &+ 4, order)
     var attributes = Attributes(start: first &+ Self.headerSize, end: first &+ length, order: order)
     while let attribute = try attributes.next(packet) {

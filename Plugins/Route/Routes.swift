@@ -1,13 +1,9 @@
 import NetISRPlugin
 
 /// A destination.
-struct Prefix {
-  var address: RouteAddress
-  /// Bits.
-  var length: UInt32
-  /// 4 or 6.
-  var family: UInt32
+typealias Prefix = RoutePrefix
 
+extension Prefix {
   static func == (a: Prefix, b: Prefix) -> Bool {
     a.address == b.address && a.length == b.length && a.family == b.family
   }
@@ -17,7 +13,8 @@ struct Prefix {
 /// is as many of these.
 ///
 /// All by which the kernel tells routes apart: two that differ only in metric, gateway or interface exist side by
-/// side, and one of them may go.
+/// side, and one of them may go. But for one thing: of IPv4 it may have the same next hop in two routes of one metric
+/// (`ip route append`), which here is one.
 struct Route {
   var destination: RouteAddress
   var gateway: RouteAddress
@@ -90,7 +87,7 @@ struct RouteMessage {
     entry.nextHops = 1
     if let multipath {
       hop = try multipath.hop(at: 0, packet)
-      entry.nextHops = multipath.count
+      entry.nextHops = UInt16(truncatingIfNeeded: multipath.count)
     }
     hop.store(in: &entry)
     route = Route(
@@ -113,20 +110,40 @@ struct RouteMessage {
   func add(_ message: NetlinkMessage, _ packet: borrowing Packet) throws(DropReason) -> Change {
     let vnet = packet.vnet
     let time = packet.timestamp
-    let isReplacement = message.isReplacement && Selection.removeAlternatives(to: route, vnet: vnet)
-    var wasKnown = isReplacement
+    let replaced = message.isReplacement ? Selection.removeAlternatives(to: route, vnet: vnet) : nil
+    let order = try self.order(replaced, message, packet)
+    var group = NextHopGroup()
+    var wasKnown = replaced != nil
     var isFull = false
-    try forEachHop(packet) { route, entry in
+    try forEachHop(packet) { route, found in
+      var entry = found
+      entry.order = order
       guard let isNew = Selection.add(route, entry, vnet: vnet) else {
         isFull = true
         return
       }
+      group.append(NextHopGroup.Hop(entry))
       if !isNew { wasKnown = true }
       unsafe changes.note(
-        ChangeRecord(route, entry), isNew && !isReplacement ? .added : .changed, at: time, vnet: vnet)
+        ChangeRecord(route, entry), isNew && replaced == nil ? .added : .changed, at: time, vnet: vnet)
     }
     guard !isFull else { throw .full }
+    if multipath != nil { NextHopGroups.set(group, of: route, order: order, vnet: vnet) }
     return wasKnown ? .changed : .added
+  }
+
+  /// Its place among the routes of its prefix and metric: where it was, or where that was in whose place it comes, or before
+  /// or behind them all, as the kernel says of IPv4; of IPv6 it is always behind them.
+  private func order(
+    _ replaced: Int32?, _ message: NetlinkMessage, _ packet: borrowing Packet
+  ) throws(DropReason) -> Int32 {
+    if let replaced { return replaced }
+    let vnet = packet.vnet
+    var known: Int32?
+    try forEachHop(packet) { route, entry in
+      if known == nil { known = unsafe tables.routes.lookup(route, vnet: vnet, initial: entry)?.order }
+    }
+    return known ?? Selection.order(of: route, isFirst: family == .inet && message.isPrepended, vnet: vnet)
   }
 
   func remove(_ packet: borrowing Packet) throws(DropReason) -> Change {

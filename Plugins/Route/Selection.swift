@@ -8,8 +8,8 @@ import NetISRPlugin
 ///   them are in "route.routes".
 /// - **Unreachable, blackhole, prohibit, throw** are entries with that `type`: they hide the shorter prefixes, as in
 ///   the kernel.
-/// - **The lowest metric wins.** Among equals the one that came first stays for as long as it lives; then the lowest
-///   interface index follows.
+/// - **The lowest metric wins.** Among equals the one that the kernel has put first; among next hops of one route, that
+///   with the lowest interface index, and the others are in "route.multipath".
 /// - Routes for one type of service only are not selected.
 ///
 /// Most prefixes have one route. Those that have had several are remembered in "route.shared"; only for them a
@@ -28,40 +28,60 @@ enum Selection {
     let prefix = route.prefix
     guard let best = lookup(prefix, vnet: vnet) else { return insert(prefix, entry, vnet: vnet) ? isNew : nil }
     if route.isSelected(in: best) { return insert(prefix, entry, vnet: vnet) ? isNew : nil }
-    unsafe tables.shared.insert(prefix, SharedPrefix(), vnet: vnet)
-    if entry.metric < best.metric { insert(prefix, entry, vnet: vnet) }
+    var sharing = Sharing()
+    _ = unsafe tables.shared.update(prefix, vnet: vnet, with: &sharing)
+    if entry.precedes(best) { insert(prefix, entry, vnet: vnet) }
     return isNew
+  }
+
+  /// The place of a route that was not there among those of its prefix and metric: before or behind them all.
+  static func order(of route: Route, isFirst: Bool, vnet: UInt32) -> Int32 {
+    guard route.isSelectable, lookup(route.prefix, vnet: vnet) != nil else { return 0 }
+    var placing = Placing(isFirst: isFirst)
+    _ = unsafe tables.shared.update(route.prefix, vnet: vnet, with: &placing)
+    return placing.order
   }
 
   /// Removes a route; false when it was not there.
   static func remove(_ route: Route, vnet: UInt32) -> Bool {
     guard unsafe tables.routes.remove(route, vnet: vnet) else { return false }
-    guard route.isSelectable, let best = lookup(route.prefix, vnet: vnet), route.isSelected(in: best) else {
-      return true
+    guard route.isSelectable, let best = lookup(route.prefix, vnet: vnet) else { return true }
+    if route.isSelected(in: best) {
+      replaceBest(of: route.prefix, vnet: vnet)
+    } else if best.nextHops > 1 && best.metric == route.metric {
+      NextHopGroups.remove(route, vnet: vnet)
     }
-    replaceBest(of: route.prefix, vnet: vnet)
     return true
   }
 
-  /// Removes the routes in whose place `route` comes: same table, prefix, type of service and metric. False when
-  /// there are none.
-  static func removeAlternatives(to route: Route, vnet: UInt32) -> Bool {
+  /// Removes the routes in whose place `route` comes: same table, prefix, type of service and metric; of IPv4 only the
+  /// first of these. Answers with their order; nil when there are none.
+  static func removeAlternatives(to route: Route, vnet: UInt32) -> Int32? {
     let prefix = route.prefix
     if route.isSelectable, !isShared(prefix, vnet: vnet) {
       // The only route of its prefix is the selected one.
-      guard let only = lookup(prefix, vnet: vnet), only.metric == route.metric else { return false }
+      guard let only = lookup(prefix, vnet: vnet), only.metric == route.metric else { return nil }
       var known = route
       known.gateway = only.gateway
       known.interface = only.interface
       known.type = only.type
-      return remove(known, vnet: vnet)
+      return remove(known, vnet: vnet) ? only.order : nil
     }
-    let removed = unsafe tables.routes.sweep(vnet: vnet) { other, _ in
+    func isAlternative(_ other: Route) -> Bool {
       other.prefix == prefix && other.table == route.table && other.metric == route.metric
-        && other.typeOfService == route.typeOfService ? .remove : .keep
+        && other.typeOfService == route.typeOfService
     }
-    if removed > 0 && route.isSelectable { replaceBest(of: prefix, vnet: vnet) }
-    return removed > 0
+    var first: Int32?
+    unsafe tables.routes.sweep(vnet: vnet) { other, entry in
+      if isAlternative(other) { first = min(first ?? entry.order, entry.order) }
+      return .keep
+    }
+    guard let first else { return nil }
+    unsafe tables.routes.sweep(vnet: vnet) { other, entry in
+      isAlternative(other) && (other.family == 6 || entry.order == first) ? .remove : .keep
+    }
+    if route.isSelectable { replaceBest(of: prefix, vnet: vnet) }
+    return first
   }
 
   /// Some selected route is for the destination.
@@ -86,6 +106,7 @@ enum Selection {
     guard removed > 0 else { return 0 }
     unsafe tables.inet.sweep(vnet: vnet) { _, entry in goes(entry, 4) }
     unsafe tables.inet6.sweep(vnet: vnet) { _, entry in goes(entry, 6) }
+    NextHopGroups.removeHops(of: interface, vnet: vnet, where: matches)
     replaceMissing(vnet: vnet)
     return removed
   }
@@ -116,25 +137,32 @@ enum Selection {
 
   /// Selects the best of the routes that a prefix has left, or none.
   private static func replaceBest(of prefix: Prefix, vnet: UInt32) {
-    var best: RouteEntry?
+    var best: (route: Route, entry: RouteEntry)?
     var count = 0
     if isShared(prefix, vnet: vnet) {
       unsafe tables.routes.sweep(vnet: vnet) { route, entry in
         guard route.isSelectable, route.prefix == prefix else { return .keep }
         count &+= 1
-        if let other = best {
-          let isBetter = entry.metric == other.metric ? entry.interface < other.interface : entry.metric < other.metric
-          if isBetter { best = entry }
-        } else {
-          best = entry
-        }
+        if best.map({ entry.precedes($0.entry) }) ?? true { best = (route, entry) }
         return .keep
       }
-      if count < 2 { unsafe tables.shared.remove(prefix, vnet: vnet) }
+      if count < 2 {
+        unsafe tables.shared.remove(prefix, vnet: vnet)
+        // Who comes next begins to count anew.
+        if var only = best {
+          only.entry.order = 0
+          unsafe tables.routes.insert(only.route, only.entry, vnet: vnet)
+          best = only
+        }
+      }
     }
     if let best {
-      insert(prefix, best, vnet: vnet)
-    } else if prefix.family == 4 {
+      insert(prefix, best.entry, vnet: vnet)
+      if best.entry.nextHops > 1 { NextHopGroups.collect(like: best.route, best.entry, vnet: vnet) }
+      return
+    }
+    unsafe tables.multipath.remove(prefix, vnet: vnet)
+    if prefix.family == 4 {
       unsafe tables.inet.remove(key4(prefix), vnet: vnet)
     } else {
       unsafe tables.inet6.remove(key6(prefix), vnet: vnet)
@@ -155,20 +183,58 @@ enum Selection {
     RouteKey6(prefixLength: prefix.length, address: prefix.address)
   }
 
-  private static func lookup(_ prefix: Prefix, vnet: UInt32) -> RouteEntry? {
+  /// The best route of a prefix.
+  static func lookup(_ prefix: Prefix, vnet: UInt32) -> RouteEntry? {
     if prefix.family == 4 { return unsafe tables.inet.lookup(key4(prefix), vnet: vnet, initial: RouteEntry()) }
     return unsafe tables.inet6.lookup(key6(prefix), vnet: vnet, initial: RouteEntry())
   }
 
+  /// Has others see a route as the best of its prefix; false when there is no room.
   @discardableResult
-  private static func insert(_ prefix: Prefix, _ entry: RouteEntry, vnet: UInt32) -> Bool {
+  static func insert(_ prefix: Prefix, _ entry: RouteEntry, vnet: UInt32) -> Bool {
+    if entry.nextHops < 2, unsafe tables.multipath.count(vnet: vnet) > 0 {
+      unsafe tables.multipath.remove(prefix, vnet: vnet)
+    }
     if prefix.family == 4 { return unsafe tables.inet.insert(key4(prefix), entry, vnet: vnet) }
     return unsafe tables.inet6.insert(key6(prefix), entry, vnet: vnet)
   }
 }
 
-/// The value of "route.shared".
+/// The value of "route.shared". 12 bytes.
 struct SharedPrefix {
   /// Not 0: `replaceMissing` has been here.
   var isVisited: UInt32 = 0
+  /// Routes that were put behind and before others.
+  var appended: UInt32 = 0
+  var prepended: UInt32 = 0
+}
+
+/// A prefix has several routes.
+private struct Sharing: TableVisitor {
+  mutating func visit(_ shared: inout SharedPrefix, isNew: Bool) -> TableVerdict { .keep }
+}
+
+/// Another route comes to a prefix.
+private struct Placing: TableVisitor {
+  let isFirst: Bool
+  var order: Int32 = 0
+
+  mutating func visit(_ shared: inout SharedPrefix, isNew: Bool) -> TableVerdict {
+    if isFirst {
+      shared.prepended &+= 1
+      order = 0 &- Int32(truncatingIfNeeded: shared.prepended & 0x7fff_ffff)
+    } else {
+      shared.appended &+= 1
+      order = Int32(truncatingIfNeeded: shared.appended & 0x7fff_ffff)
+    }
+    return .keep
+  }
+}
+
+extension RouteEntry {
+  /// Whether it is taken rather than another one of its prefix.
+  func precedes(_ other: RouteEntry) -> Bool {
+    if metric != other.metric { return metric < other.metric }
+    return order == other.order ? interface < other.interface : order < other.order
+  }
 }

@@ -10,14 +10,16 @@ struct Tables {
   /// The best routes of the main table, for everybody to read: see `Selection`.
   var inet = Table<RouteKey4, RouteEntry>()
   var inet6 = Table<RouteKey6, RouteEntry>()
+  /// The next hops of those that have several.
+  var multipath = Table<Prefix, NextHopGroup>()
   /// Prefixes that have, or once had, several routes in the main table.
   var shared = Table<Prefix, SharedPrefix>()
 
   /// A `RouteEntry`, for people.
   private static var entry: StaticString {
     """
-    = gateway:ip/gateway_family interface:u32 metric:u32 table:u32 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 \
-    origin:u8 scope:u8 type:u8
+    = gateway:ip/gateway_family interface:u32 metric:u32 table:u32 flags:u32 mtu:u32 -:4 next_hops:u16 weight:u16 \
+    gateway_family:u8 origin:u8 scope:u8 type:u8
     """
   }
 
@@ -38,12 +40,16 @@ struct Tables {
       opening: "route.routes", maxEntries: 1 << 22,
       format: """
         destination:ip/family gateway:ip/family interface:u32 table:u32 metric:u32 prefix_length:u8 family:u8 tos:u8 \
-        type:u8 = -:28 flags:u32 mtu:u32 next_hops:u32 gateway_family:u8 origin:u8 scope:u8 -:1
+        type:u8 = -:28 flags:u32 mtu:u32 -:4 next_hops:u16 weight:u16 gateway_family:u8 origin:u8 scope:u8 -:1
         """)
     inet = try Table(opening: "route.inet", kind: TABLE_LPM, maxEntries: 1 << 21, format: Self.entry)
     inet6 = try Table(opening: "route.inet6", kind: TABLE_LPM, maxEntries: 1 << 20, format: Self.entry)
+    multipath = try Table(
+      opening: "route.multipath", maxEntries: 1 << 18,
+      format: "address:ip/family length:u32 family:u32 = count:u32 weights:u32 -:384")
     shared = try Table(
-      opening: "route.shared", maxEntries: 1 << 18, format: "address:ip/family length:u32 family:u32 = visited:u32")
+      opening: "route.shared", maxEntries: 1 << 18,
+      format: "address:ip/family length:u32 family:u32 = visited:u32 appended:u32 prepended:u32")
   }
 }
 

@@ -1,10 +1,12 @@
 /// The layout of the route plugin's tables that other plugins read:
 ///
 /// - "route.inet", longest-prefix match: `RouteKey4` to `RouteEntry`;
-/// - "route.inet6", longest-prefix match: `RouteKey6` to `RouteEntry`.
+/// - "route.inet6", longest-prefix match: `RouteKey6` to `RouteEntry`;
+/// - "route.multipath", hash: `RoutePrefix` to `NextHopGroup`.
 ///
 /// They hold the best route of each prefix of the main table. A reader finds the next hop with
-/// `match(_:vnet:initial:)`; then it looks at `type`: an entry can also say that there is no way.
+/// `match(_:vnet:initial:)`; then it looks at `type`: an entry can also say that there is no way. Where `nextHops` is above
+/// 1, `Multipath` says which of them a flow takes.
 
 /// An address as it lies in packets; of IPv4 the first four bytes, then zeros.
 public struct RouteAddress: BitwiseCopyable, Sendable {
@@ -69,7 +71,7 @@ public enum RouteOrigin {
   public static var `operator`: UInt8 { 78 }
 }
 
-/// Where packets for a prefix go.
+/// Where packets for a prefix go. 48 bytes, without padding.
 public struct RouteEntry: BitwiseCopyable, Sendable {
   /// The next hop, if `gatewayFamily` is not 0.
   public var gateway = RouteAddress()
@@ -83,8 +85,12 @@ public struct RouteEntry: BitwiseCopyable, Sendable {
   public var flags: UInt32 = 0
   /// Bytes; 0 when the route has none of its own.
   public var mtu: UInt32 = 0
+  /// Which of the prefix's routes of one metric comes first: the one with the least.
+  public var order: Int32 = 0
   /// Next hops of the route; this one is the first.
-  public var nextHops: UInt32 = 0
+  public var nextHops: UInt16 = 0
+  /// This one's share of the flows, beside the others'.
+  public var weight: UInt16 = 1
   /// 4 or 6; 0: destinations are on the link.
   public var gatewayFamily: UInt8 = 0
   /// Who made the route: RTPROT_KERNEL 2, RTPROT_BOOT 3, RTPROT_STATIC 4, ...

@@ -39,6 +39,73 @@ struct LiveRouteTests {
     }
   }
 
+  /// Routes of one prefix and metric, in the kernel's order: the host takes the one that the kernel takes.
+  @Test func routesAreInTheKernelsOrder() throws {
+    try Self.with { routes in
+      let prefix = "10.55.0.0/16"
+      func expectSameBest(
+        _ station: Int, vnet: Int = 0, sourceLocation: SourceLocation = #_sourceLocation
+      ) throws {
+        let kernel = try routes.namespace.output(of: "ip route get fibmatch 10.55.0.1")
+        #expect(kernel.contains("via 10.1.0.\(station) "), "\(kernel)", sourceLocation: sourceLocation)
+        let isSame = try eventually {
+          try routes.host.ask("route get 10.55.0.1 --vnet \(vnet)").output.contains("via 10.1.0.\(station) ")
+        }
+        #expect(isSame, "expected 10.1.0.\(station)", sourceLocation: sourceLocation)
+      }
+      for (change, best) in [
+        ("add \(prefix) via 10.1.0.2", 2), ("append \(prefix) via 10.1.0.3", 2),
+        ("prepend \(prefix) via 10.1.0.4", 4), ("append \(prefix) via 10.1.0.5", 4),
+        ("prepend \(prefix) via 10.1.0.6", 6), ("replace \(prefix) via 10.1.0.7", 7),
+        ("del \(prefix) via 10.1.0.7", 4), ("del \(prefix) via 10.1.0.4", 2), ("del \(prefix) via 10.1.0.2", 3),
+      ] {
+        try routes.namespace.ip("route \(change)")
+        try expectSameBest(best)
+      }
+      try routes.expectEqual()
+      // Who begins to listen now is told of them in their order, too.
+      try routes.namespace.ip("route prepend \(prefix) via 10.1.0.9")
+      #expect(try routes.host.ask("if add netlink:late?vnet=7").status == 0)
+      for station in [9, 3] {
+        for vnet in [0, 7] { try expectSameBest(station, vnet: vnet) }
+        try routes.namespace.ip("route del \(prefix) via 10.1.0.\(station)")
+      }
+      try expectSameBest(5, vnet: 7)
+    }
+  }
+
+  /// Next hops of several: those that the kernel has, and each takes its share of the addresses.
+  @Test(arguments: [4, 6]) func severalNextHops(family: Int) throws {
+    try Self.with { routes in
+      let prefix = family == 4 ? "10.56.0.0/16" : "2001:db8:56::/48"
+      func hop(_ link: Int) -> String {
+        "via \(family == 4 ? "10.\(link).0.9" : "fd0\(link)::9") dev v\(link)"
+      }
+      func hops() throws -> [Int] {
+        try routes.rows("route.multipath").filter { "\($0.key["address"]!)/\($0.key["length"]!)" == prefix }
+          .compactMap { $0.value["count"] as? Int }
+      }
+      try routes.namespace.ip(
+        "-\(family) route add \(prefix) nexthop \(hop(1)) weight 1 nexthop \(hop(2)) weight 3")
+      #expect(try eventually { try hops() == [2] })
+      try routes.expectEqual()
+      let weights = try routes.rows("route.multipath").compactMap { $0.value["weights"] as? Int }
+      #expect(weights == [4])
+      if family == 6 {
+        try routes.namespace.ip("-6 route append \(prefix) \(hop(3))")
+        #expect(try eventually { try hops() == [3] })
+        try routes.expectEqual()
+        // One of them alone.
+        try routes.namespace.ip("-6 route del \(prefix) \(hop(1))")
+        #expect(try eventually { try hops() == [2] })
+        try routes.expectEqual()
+      }
+      try routes.namespace.ip("-\(family) route replace \(prefix) \(hop(3))")
+      #expect(try eventually { try hops() == [] })
+      try routes.expectEqual()
+    }
+  }
+
   /// A host that was away for longer than the kernel keeps what it has to say asks for all again.
   @Test func whatWasLostIsAskedForAgain() throws {
     try Self.with { routes in

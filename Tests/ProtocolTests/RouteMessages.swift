@@ -48,6 +48,7 @@ struct RouteMessages {
   struct Hop {
     var gateway: [UInt8]?
     var interface: Int
+    var weight: UInt8 = 1
   }
 
   func route(
@@ -65,7 +66,7 @@ struct RouteMessages {
         9,
         hops.flatMap { hop -> [UInt8] in
           let gateway = hop.gateway.map { attribute(5, $0) } ?? []
-          return u16(8 + gateway.count) + [0, 0] + u32(hop.interface) + gateway
+          return u16(8 + gateway.count) + [0, hop.weight - 1] + u32(hop.interface) + gateway
         })
     }
     return message(type, flags: flags, body + extra)

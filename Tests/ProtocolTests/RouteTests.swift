@@ -20,8 +20,8 @@ import TestSupport
       let (key, value) = (entry.key, entry.value)
       func dotted(_ bytes: ArraySlice<UInt8>) -> String { bytes.map(String.init).joined(separator: ".") }
       func u32(_ at: Int) -> Int { (0..<4).reduce(0) { $0 | Int(value[at + $1]) << (8 * $1) } }
-      let gateway = value[40] == 0 ? "link" : value[40] == 4 ? dotted(value[0..<4]) : "6"
-      return "\(dotted(key[4..<8]))/\(key[0]) > \(gateway) \(u32(16)) m\(u32(20)) t\(value[43])"
+      let gateway = value[44] == 0 ? "link" : value[44] == 4 ? dotted(value[0..<4]) : "6"
+      return "\(dotted(key[4..<8]))/\(key[0]) > \(gateway) \(u32(16)) m\(u32(20)) t\(value[47])"
     }.sorted()
   }
 
@@ -123,7 +123,7 @@ import TestSupport
     input(nl.route(Self.a, prefix: 16, hops: hops))
     #expect(selected() == ["10.1.0.0/16 > 192.0.2.1 2 m0 t1"])
     #expect(entries("routes").count == 3)
-    #expect(entries("inet").first?.value[36] == 3)
+    #expect(entries("inet").first?.value[40] == 3)
     input(nl.route(Self.a, prefix: 16, hops: hops))
     #expect(entries("routes").count == 3)
     input(nl.route(type: 25, Self.a, prefix: 16, hops: hops))
