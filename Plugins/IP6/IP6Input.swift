@@ -37,6 +37,7 @@ func ip6Input(_ received: consuming Packet) {
 /// Sends what is not to be received.
 @inline(never)
 private func ip6Send(_ packet: consuming Packet) {
+  if packet.isGroupNotice { return unsafe stations.lookSoon() }
   guard packet.flags & M_NEXTHOP != 0 else { return ip6Output(packet) }
   guard let (high, low) = packet.nextHopIPv6, let interface = packet.interface else {
     return unsafe counters.txfailed.add()

@@ -33,15 +33,18 @@ struct OwnGroup: BitwiseCopyable {
   }
 }
 
-/// The groups of this station, and their reports (RFC 3810, section 6; RFC 2710 where an old querier is).
+/// The groups of this station, and their reports (RFC 3810, section 6; RFC 2710 where an old querier is): those that its
+/// addresses ask for, and those that operators and plugins have joined ("shared.groups").
 struct Groups {
   private var table = Table<MembershipKey, OwnGroup>()
+  private var joined = NetISRPlugin.Groups()
 
   /// [control]
   mutating func open() throws(Errno) {
     table = try Table(
       opening: "ip6.groups", maxEntries: OwnGroup.limit,
       format: "group:ipv6 interface:u32 = state:u8 reports:u8 last_reporter:u8 -:1 ticks:u32 response:u32")
+    joined = try NetISRPlugin.Groups(opening: ())
   }
 
   /// Whether packets to a group that come in by an interface are for this station.
@@ -52,7 +55,7 @@ struct Groups {
 
   // MARK: Changes
 
-  /// Joins the groups that the addresses of a vnet ask for, and leaves the others (RFC 4291, section 2.8).
+  /// Joins the groups that the addresses of a vnet (RFC 4291, section 2.8) and its operators ask for, and leaves the others.
   func settle(vnet: UInt32) {
     guard unsafe links.count(vnet: vnet) > 0 || table.count(vnet: vnet) > 0 else { return }
     var index: UInt32 = 1
@@ -73,6 +76,9 @@ struct Groups {
     if unsafe settings.forwarding.isOn { wanted.append(.allRouters) }
     unsafe addresses.forEach(on: interface, vnet: interface.vnet) { address, own in
       if own.state != OwnAddress.State.duplicate { wanted.append(address.solicitedNode) }
+    }
+    joined.forEach(vnet: interface.vnet) { key in
+      if key.family == 6 && key.interface == interface.index { wanted.append(IP6Address(key.address)) }
     }
     let reports = unsafe links.lookup(interface).robustness
     for index in 0..<wanted.count {
@@ -178,9 +184,9 @@ struct Groups {
   }
 }
 
-/// Which groups an interface's addresses ask for; bounded, as its addresses are.
+/// Which groups are wanted on an interface; bounded, as its addresses are, and what can be joined.
 private struct GroupList {
-  private var groups = InlineArray<64, IP6Address>(repeating: .unspecified)
+  private var groups = InlineArray<320, IP6Address>(repeating: .unspecified)
   private(set) var count = 0
 
   mutating func append(_ group: IP6Address) {

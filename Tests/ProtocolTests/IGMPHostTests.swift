@@ -22,26 +22,7 @@ import TestSupport
 
   /// Writes a group into "shared.groups", as a plugin would, or takes it out.
   func change(_ group: [UInt8], joins: Bool, interface: UnsafeMutablePointer<ifnet>? = nil) throws {
-    let error = harness.engine.withAttachedThread {
-      harness.engine.withRegistration(of: PluginIdentity(name: "joiner", stateVersion: 1)) { () -> Int32 in
-        "shared.groups".withCString { name in
-          var spec = table_spec()
-          spec.ts_name = name
-          spec.ts_kind = UInt32(TABLE_HASH)
-          spec.ts_keysize = 24
-          spec.ts_valuesize = 8
-          spec.ts_maxentries = 256
-          var table: OpaquePointer?
-          let error = table_open(&spec, &table)
-          guard error == 0 else { return error }
-          let index = (interface ?? station.interface).pointee.if_index
-          let key = group + [UInt8](repeating: 0, count: 12) + withUnsafeBytes(of: index) { Array($0) } + [4, 0, 0, 0]
-          var value: UInt64 = 0
-          return joins ? table_insert(table, 0, key, &value) : table_remove(table, 0, key, nil)
-        }
-      }
-    }
-    try #require(error == 0)
+    try harness.change(group, joins: joins, on: interface ?? station.interface)
     station.noteChange()
   }
 

@@ -134,6 +134,44 @@ import Testing
     #expect(Self.messages(station).map { $0[48] } == [143])
   }
 
+  /// "shared.groups": what `netisr if join` and plugins write.
+  @Test func whatIsJoinedIsReportedToo() throws {
+    let station = try Station()
+    station.settle()
+    let (group, local) = ([0xff, 5] + [UInt8](repeating: 0, count: 13) + [9], [0xff, 1] + IP6.group[2...])
+    try station.harness.change(group, joins: true, on: station.interface)
+    // What has no more than its interface for a scope is nobody's business.
+    try station.harness.change(local, joins: true, on: station.interface)
+    try station.harness.change([239, 1, 2, 3], joins: true, on: station.interface)
+    station.noteChange()
+    station.pass(5 * Self.second)
+    #expect(Self.messages(station) == [Self.report(4, [group]), Self.report(4, [group])])
+    // What is sent to it is for this station, and to others it is not.
+    let echo = { (group: [UInt8]) in IP6.icmp6Packet(128, [0, 1, 0, 2], from: IP6.globalA, to: group) }
+    station.meet(IP6.globalA, at: ICMP6Tests.mac)
+    station.input(echo(group))
+    station.input(echo(local))
+    station.input(echo(IP6.group))
+    #expect(station.sent().filter { $0[6] == 58 && $0[40] == 129 }.count == 2)
+    // Queries of both versions.
+    station.input(Self.query(group))
+    station.pass(Self.second)
+    #expect(Self.messages(station) == [Self.report(2, [group])])
+    station.input(Self.oldQuery(group))
+    station.pass(Self.second)
+    #expect(Self.messages(station) == [IP6.listener(131, ICMP6Tests.zero + group, from: Station.linkLocal, to: group)])
+    // Told by an empty packet that something has changed, as by a plugin.
+    try station.harness.change(group, joins: false, on: station.interface)
+    station.output([])
+    station.pass(2 * Self.second)
+    let left = Self.messages(station)
+    #expect(left == [IP6.listener(132, ICMP6Tests.zero + group, from: Station.linkLocal, to: Self.routers)])
+    #expect(station.harness.counter("ip6.odropped") == 0)
+    station.input(echo(group))
+    #expect(station.sent().isEmpty)
+    #expect(station.harness.mbufsInFlight == 0)
+  }
+
   @Test func reportsGoOnAfterASwap() throws {
     let station = try Station()
     station.noteChange()

@@ -36,7 +36,7 @@ struct Router: Sendable {
 
   /// Does what is asked.
   func respond(to request: APIRequest) -> APIResponse {
-    let parts = request.path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    let parts = request.parts
     guard parts.first == "v1" else { return unknown(request) }
     do throws(ControlError) {
       return switch (parts.count, parts.dropFirst().first) {
