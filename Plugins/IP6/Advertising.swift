@@ -9,6 +9,8 @@ enum Advertising {
   private static let firstAdvertisements: UInt32 = 3
   static let shortestInterval: UInt32 = 3
   private static let lifetime: UInt16 = 1800
+  /// MAX_FINAL_RTR_ADVERTISEMENTS.
+  static let finalAdvertisements: UInt32 = 3
   private static let validLifetime: UInt32 = 2_592_000
   private static let preferredLifetime: UInt32 = 604_800
 
@@ -28,13 +30,28 @@ enum Advertising {
     unsafe timer.armAgeing()
   }
 
+  /// This host ceases to be a router, because ip6 goes: the links where it has said that it is one are told (section
+  /// 6.2.5). Not when another generation of ip6 goes on. [control]
+  static func endAll() {
+    guard netisr_serves(UInt32(NETISR_IPV6)) == 0 else { return }
+    var index: UInt32 = 1
+    while index <= Interface.highestIndex {
+      if let interface = Interface(index: index), unsafe links.lookup(interface).advertisements > 0 {
+        advertise(by: interface, isLast: true)
+      }
+      index &+= 1
+    }
+  }
+
   /// Tells all nodes.
-  static func advertise(by interface: Interface) {
+  ///
+  /// - Parameter isLast: that this is no router for them any more; the prefixes stay what they are.
+  static func advertise(by interface: Interface, isLast: Bool = false) {
     guard let own = interface.etherAddress, let source = unsafe addresses.linkLocal(of: interface) else { return }
     var message = OutgoingMessage(ICMP6Type.routerAdvertisement, from: source, to: .allNodes)
     message.put8(unsafe UInt8(truncatingIfNeeded: settings.hopLimit.value))
     message.put8(0)
-    message.put16(lifetime)
+    message.put16(isLast ? 0 : lifetime)
     // Of reachability and retransmission nothing is said.
     message.put32(0)
     message.put32(0)

@@ -8,6 +8,10 @@ let abiNote: ABINote = (
   name: [0x69, 0x70, 0x36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "ip6"
 )
 
+/// `netisr_plugin_unregister`, as netisr_plugin.h describes it.
+@c @implementation
+public func netisr_plugin_unregister() { Advertising.endAll() }
+
 /// `netisr_plugin_register`, as netisr_plugin.h describes it.
 @c @implementation
 public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {

@@ -26,7 +26,8 @@ struct Link: BitwiseCopyable {
   var advertising: UInt32 = 0
   var advertisements: UInt32 = 0
   var advertised: UInt32 = 0
-  var spare: UInt32 = 0
+  /// A router no more: how often that is still to be said.
+  var farewells: UInt32 = 0
 
   static let defaultRobustness: UInt8 = 2
   static let defaultQueryInterval: UInt32 = 125
@@ -56,7 +57,7 @@ struct Links {
       format: """
         interface:u32 = mtu:u32 reachable_ms:u32 retransmission_ms:u32 hop_limit:u8 solicitations:u8 robustness:u8 \
         soliciting:u8 ticks:u32 query_interval:u32 old_querier:u32 response:u32 advertising:u32 advertisements:u32 \
-        advertised:u32 -:4
+        advertised:u32 farewells:u32
         """)
   }
 
@@ -157,12 +158,20 @@ struct Links {
     let advertises = unsafe settings.forwarding.isOn && settings.advertises.isOn
     table.sweep(vnet: vnet) { index, link in
       if link.oldQuerier > 0 { link.oldQuerier &-= 1 }
+      if link.advertised > 0 { link.advertised &-= 1 }
       guard advertises else {
+        if link.advertisements > 0 { link.farewells = Advertising.finalAdvertisements }
         link.advertising = 0
         link.advertisements = 0
+        if link.farewells > 0 && link.advertised == 0 && count < due.count {
+          link.farewells &-= 1
+          link.advertised = Advertising.shortestInterval
+          due[count] = index
+          count &+= 1
+        }
         return .keep
       }
-      if link.advertised > 0 { link.advertised &-= 1 }
+      link.farewells = 0
       if link.advertising > 1 {
         link.advertising &-= 1
       } else if count < due.count && link.advertised == 0 {
@@ -175,7 +184,7 @@ struct Links {
       return .keep
     }
     for place in 0..<count {
-      if let interface = Interface(index: due[place]) { Advertising.advertise(by: interface) }
+      if let interface = Interface(index: due[place]) { Advertising.advertise(by: interface, isLast: !advertises) }
     }
   }
 }

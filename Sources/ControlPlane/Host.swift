@@ -6,8 +6,9 @@ import PluginHost
 
 /// A whole host in one process: an engine with worker threads, the plugins of a directory, and interfaces.
 ///
-/// Operations are [control]: from any thread, but from no handler. They end in this order: `stop` takes the
-/// interfaces away first, then handles what is queued, then unloads the plugins.
+/// Operations are [control]: from any thread, but from no handler. They end in this order: `stop` ends all
+/// input first, then handles what is queued, then unloads the plugins, which may have a last word to send, then takes the
+/// interfaces away.
 public final class Host: @unchecked Sendable {
   /// What is fixed when a host is made.
   public struct Configuration: Sendable {
@@ -171,7 +172,7 @@ public final class Host: @unchecked Sendable {
     }
   }
 
-  /// Ends it all, in order: interfaces, queues, plugins, tables, workers.
+  /// Ends it all, in order: input, queues, plugins, interfaces, tables, workers.
   ///
   /// - Returns: mbufs that somebody still holds: a leak, unless it is 0.
   @discardableResult
@@ -184,8 +185,8 @@ public final class Host: @unchecked Sendable {
     interfaces.quiesceAll()
     // What is answered meanwhile still goes out.
     drain()
-    interfaces.stopAll()
     plugins.unloadAll()
+    interfaces.stopAll()
     for owner in Set(engine.tableList().map(\.owner.name)) {
       let retired = engine.purgeState(owner: owner)
       engine.waitForHandlers()

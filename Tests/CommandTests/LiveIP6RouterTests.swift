@@ -134,6 +134,23 @@ struct LiveIP6RouterTests {
         #expect(try eventually { try !end.output(of: "ip -6 addr show dev eth0").contains("tentative") })
       }
       #expect(try router.a.pings("-c 20 -i 0.02 -W 5 \(address)") == (20, 20))
+
+      // A router no more, a router again, and gone: they are told each time, and need not wait half an hour for it.
+      func haveDefaults(_ wanted: Bool) throws -> Bool {
+        try eventually {
+          try [router.a, router.b].allSatisfy {
+            try $0.output(of: "ip -6 route show default").contains("proto ra") == wanted
+          }
+        }
+      }
+      #expect(try router.host.ask("set net.inet6.ip6.rtadv=0").status == 0)
+      #expect(try haveDefaults(false))
+      #expect(try router.host.ask("set net.inet6.ip6.rtadv=1").status == 0)
+      #expect(try haveDefaults(true))
+      let process = router.host.running.process
+      process.terminate()
+      process.waitUntilExit()
+      #expect(try haveDefaults(false))
     }
   }
 

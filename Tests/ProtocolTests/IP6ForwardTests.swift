@@ -161,6 +161,50 @@ import Testing
     #expect(router.station.sent().filter { $0[40] == 134 } == [expected])
   }
 
+  /// The router lifetimes of advertisements, on either link.
+  private static func lifetimes(_ sent: [[UInt8]]) -> [Int] {
+    sent.filter { $0[6] == 58 && $0[40] == 134 }.map { Int($0[46]) << 8 | Int($0[47]) }
+  }
+
+  /// RFC 4861, section 6.2.5.
+  @Test func aRouterThatCeasesSaysSo() throws {
+    for (setting, value) in [("ip6.rtadv", 0), ("ip6.forwarding", 0)] as [(String, Int64)] {
+      let router = try Router()
+      router.station.set("ip6.rtadv", 1)
+      router.station.pass(5 * Self.second)
+      #expect(Self.lifetimes(router.station.sent()) == [1800])
+      router.station.set(setting, value)
+      router.station.pass(3 * Self.second)
+      #expect(Self.lifetimes(router.station.sent()) == [0], "soon")
+      router.station.pass(60 * Self.second)
+      #expect(Self.lifetimes(router.station.sent()) == [0, 0], "and twice again, lest one is lost")
+      #expect(router.station.harness.counter("icmp6.snd_router_advert") == 8, "four on each link")
+      // It takes its word back.
+      router.station.set(setting, 1)
+      router.station.pass(5 * Self.second)
+      #expect(Self.lifetimes(router.station.sent()) == [1800])
+    }
+  }
+
+  /// Its last word is one before it goes; a new generation goes on where it was.
+  @Test func aRouterThatIsUnloadedSaysSo() throws {
+    let router = try Router()
+    router.station.set("ip6.rtadv", 1)
+    router.station.pass(5 * Self.second)
+    _ = router.station.sent()
+    _ = router.passed()
+    try router.station.harness.reload("ip6")
+    #expect(router.station.recorder.take().isEmpty)
+    try router.station.harness.host.unload("ip6")
+    #expect(Self.lifetimes(router.station.sent()) == [0])
+    #expect(router.passed().map { Array($0[60..<62]) } == [[0, 0]])
+    #expect(router.station.harness.mbufsInFlight == 0)
+    // Who has never said that it is a router has nothing to take back.
+    let host = try Router()
+    try host.station.harness.host.unload("ip6")
+    #expect(host.station.recorder.take().isEmpty)
+  }
+
   @Test func thereIsAShorterWay() throws {
     let router = try Router()
     router.station.meet(IP6.globalB, at: ICMP6Tests.otherMAC)
