@@ -19,7 +19,7 @@ run: plugins
 
 # Every test, through the real thing: shipped plugins, the real command, and as root real devices in network namespaces;
 # and what the compiler makes of the hot path.
-test tsan asan: PACKAGES += iproute2 iputils-ping procps tcpdump
+test tsan asan: PACKAGES += arping iproute2 iputils-ping procps tcpdump traceroute
 test: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build

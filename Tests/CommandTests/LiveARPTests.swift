@@ -26,6 +26,20 @@ struct LiveARPTests {
     }
   }
 
+  /// Each request is answered, with the device's own link-level address, also to who has no address.
+  @Test func arpingIsAnswered() throws {
+    try LiveBench.with(
+      plugins: ["ether", "arp", "ip"], ["--interface", "packet:near?inet=10.9.0.2/24"]
+    ) { live in
+      #expect(try eventually { try live.counter("arp", "txannounces") >= 1 })
+      let address = try live.namespace.linkAddress("near")
+      let said = try live.namespace.output(of: "arping -c 3 -w 8 -I far 10.9.0.2").lowercased()
+      let answers = said.split(separator: "\n").filter { $0.contains("10.9.0.2") && $0.contains(address) }
+      #expect(answers.count == 3, "\(said)")
+      #expect(try live.counter("arp", "txreplies") >= 3)
+    }
+  }
+
   /// Two stations with one address: the host sees that it is taken, and does not answer for it.
   @Test func aTakenAddressIsNotUsed() throws {
     try LiveBench.with(

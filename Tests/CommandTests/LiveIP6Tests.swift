@@ -12,6 +12,8 @@ struct LiveIP6Tests {
     try Live.with { live in
       let said = try watching("far", in: live.namespace) {
         #expect(try live.namespace.pings("-c 1000 -i 0.002 -W 5 \(Live.host)") == (1000, 1000))
+        // In six fragments each, both ways.
+        #expect(try live.namespace.pings("-c 1000 -i 0.002 -s 8000 -W 5 \(Live.host)") == (1000, 1000))
         for size in [0, 1, 1452, 1453, 8000, 65_000, 65_527] {
           #expect(try live.namespace.pings("-c 20 -i 0.02 -W 5 -s \(size) \(Live.host)") == (20, 20), "\(size) bytes")
         }
@@ -29,8 +31,18 @@ struct LiveIP6Tests {
         #expect(!said.lowercased().contains(word), "\(lines(of: said, with: word))")
       }
       let echoes = try live.counter("icmp6", "echo")
-      #expect(try echoes >= 1140 && live.counter("icmp6", "reflect") == echoes)
-      #expect(try live.counter("ip6", "reassembled") == 80 && live.counter("ip6", "fragmented") == 80)
+      #expect(try echoes >= 2140 && live.counter("icmp6", "reflect") == echoes)
+      #expect(try live.counter("ip6", "reassembled") == 1080 && live.counter("ip6", "fragmented") == 1080)
+      try live.expectNoLoss("near")
+    }
+  }
+
+  @Test(
+    .enabled(
+      if: NetworkNamespace.tracerouteObstacle == nil, "skipped: \(NetworkNamespace.tracerouteObstacle ?? "")"))
+  func isOneHopAway() throws {
+    try Live.with { live in
+      for options in ["-6", "-6 -I"] { try live.namespace.expectTrace([Live.host], options) }
       try live.expectNoLoss("near")
     }
   }

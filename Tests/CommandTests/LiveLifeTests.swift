@@ -84,6 +84,11 @@ struct LiveLifeTests {
     try Workbench.with(plugins: ["ether", "ip", "arp"]) { bench in
       let namespace = try NetworkNamespace()
       try namespace.makeLink()
+      // Flags, promiscuity, groups: all of it is to be as it was.
+      func state() throws -> String {
+        try namespace.output(of: "ip -d link show near") + namespace.output(of: "ip maddr show dev near")
+      }
+      let before = try state()
       let host = try RunningHost(
         bench, ["--dispatch", "deferred", "--interface", "packet:near?promisc&queues=2"], under: namespace.prefix)
       #expect(try promiscuity(namespace) == 1)
@@ -98,6 +103,7 @@ struct LiveLifeTests {
       #expect(ended.error.contains("SIGTERM: ending"))
       #expect(!ended.error.contains("leaked"), "\(ended.error)")
       #expect(try promiscuity(namespace) == 0)
+      #expect(try state() == before)
       #expect(!FileManager.default.fileExists(atPath: host.socket))
     }
   }

@@ -21,6 +21,25 @@ struct RouterTests {
     }
   }
 
+  /// The host is the first of two hops, to probes of both kinds.
+  @Test(
+    .enabled(
+      if: NetworkNamespace.tracerouteObstacle == nil, "skipped: \(NetworkNamespace.tracerouteObstacle ?? "")"))
+  func tracesShowTheHost() throws {
+    try RouterBench.with { router in
+      // It would say no more than a few of the last hop's answers.
+      try router.b.sysctl("net.ipv4.icmp_ratelimit=0")
+      try router.b.sysctl("net.ipv6.icmp.ratelimit=0")
+      for options in ["", "-I"] {
+        try router.a.expectTrace(["10.9.1.2", "10.9.2.1"], options)
+        try router.a.expectTrace(["2001:db8:1::2", "2001:db8:2::1"], "-6 \(options)")
+      }
+      // The host itself, by its address on the other side, is one hop.
+      try router.a.expectTrace(["10.9.2.2"])
+      try router.a.expectTrace(["2001:db8:2::2"], "-6")
+    }
+  }
+
   /// A smaller link behind the host: senders learn its MTU, and a transfer passes.
   @Test func pathMTUIsFound() throws {
     try RouterBench.with(mtu: 1300) { router in
