@@ -2,14 +2,14 @@
 
 SWIFT    ?= swift
 PREFIX   ?= /usr/local
-PACKAGES  = libelf-dev libpcap-dev libmd-dev libyaml-dev pkg-config
+PACKAGES  = libelf-dev libpcap-dev libmd-dev libsodium-dev libyaml-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
 EXAMPLES  = udpecho
 SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress build plugins examples install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
+.PHONY: run test stress trust-race build plugins examples install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -37,17 +37,24 @@ stress: deps
 	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-stress
 	$(SWIFT) test -c release --skip-build --scratch-path .build-stress --filter StressTests
 
+# Plugins, signatures and memory files that are exchanged while they are loaded, LOADS times in each test.
+trust-race: export NETISR_RACE_LOADS = $(or $(LOADS),10000)
+trust-race: deps
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter TrustRaceTests
+
 build: deps
 	$(SWIFT) build -c release
 
 # The eight protocols, or the handlers that show what sits above them. A file is complete when it appears in plugins.d, also
-# for a host that watches it.
+# for a host that watches it, which wants a directory that nobody else may write, whatever the umask was.
 plugins: WANTED = $(PLUGINS)
 examples: WANTED = $(EXAMPLES)
 plugins examples: build
 	@for p in $(WANTED); do \
 	  install -m 755 $(BUILD)/lib$$p.so plugins.d/.$$p.so && mv plugins.d/.$$p.so plugins.d/$$p.so || exit 1; \
 	done
+	@chmod go-w plugins.d
 
 # A handler of your own, from one file: `make hello.so` from hello.c or hello.swift.
 %.so: %.c

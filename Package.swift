@@ -79,9 +79,11 @@ let package = Package(
     .systemLibrary(name: "CLibPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+    .systemLibrary(name: "CLibSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
 
     // The host.
-    .target(name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD"], swiftSettings: host),
+    .target(
+      name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD", "CLibSodium"], swiftSettings: host),
     .target(name: "CPacketIO", dependencies: ["CNetISR"]),
     .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap", "CPacketIO"], swiftSettings: host),
     .target(

@@ -1,6 +1,6 @@
 /// What the inspector looks at. The raw values are the names that reports and the command print.
 ///
-/// All checks up to ``permissions`` refuse a file. The last three are notes: they refuse only under a strict policy.
+/// All checks up to ``refusedImport`` refuse a file. The last three are notes: they refuse only under a strict policy.
 public enum InspectionCheck: String, CaseIterable, Sendable, Encodable {
   /// The file begins as an ELF file does.
   case notELF = "not-elf"
@@ -40,6 +40,10 @@ public enum InspectionCheck: String, CaseIterable, Sendable, Encodable {
   case runPath = "run-path"
   /// Nobody but root and this process's user can have written the file.
   case permissions
+  /// Whoever signed the file is trusted, and signed just these bytes.
+  case signature
+  /// An import that the host's operator refuses.
+  case refusedImport = "refused-import"
 
   /// Code that the loader would run before the contract is checked.
   case constructor

@@ -11,6 +11,18 @@ public struct InspectionPolicy: Sendable {
   /// Beginnings of further allowed names: `libswift` stands for the toolchain's whole family of run-time libraries.
   public var allowedLibraryPrefixes: [String]
 
+  /// Shell patterns of further allowed names, see fnmatch(3).
+  public var allowedLibraryPatterns: [String] = []
+
+  /// What the operator says of imports: the first rule that fits goes before the built-in list.
+  public var importRules: [ImportRule] = []
+
+  /// Whether the built-in list of sensitive imports counts.
+  public var reportsSensitiveImports = true
+
+  /// Whose signatures count; nil: nobody looks for any.
+  public var signatures: SignaturePolicy?
+
   /// Where needed libraries are looked for, after those that are loaded already and the file's own absolute run path.
   public var libraryDirectories: [String]
 
@@ -66,6 +78,7 @@ public struct InspectionPolicy: Sendable {
   func allowsLibrary(_ name: String) -> Bool {
     allowedLibraries.contains(name)
       || allowedLibraryPrefixes.contains { name.hasPrefix($0) } && name.hasSuffix(".so")
+      || allowedLibraryPatterns.contains { name.fits($0) }
   }
 
   func providesSanitizer(_ symbol: String) -> Bool {

@@ -68,6 +68,8 @@ public struct InspectionReport: Sendable, Equatable, Encodable {
   public var buildID: String?
   /// SHA-256 of all bytes in lower-case hexadecimal.
   public var sha256: String
+  /// The number of the key whose good signature the file has, in hexadecimal; nil where nobody looked for one.
+  public var signedBy: String?
   /// The ABI note, if there is exactly one of the right size.
   public var abi: ABI?
   /// Every reason to refuse the file.
@@ -92,5 +94,6 @@ public struct InspectionReport: Sendable, Equatable, Encodable {
     case file, verdict, unload, name, sha256, abi, problems, notes, imports, exports, needed, hardening
     case residentReasons = "resident_reasons"
     case buildID = "build_id"
+    case signedBy = "signed_by"
   }
 }

@@ -23,7 +23,7 @@ extension Inspector {
   /// A plugin is code; what is larger than this many bytes is something else.
   public static let maximumFileSize = 256 << 20
 
-  /// Reads and inspects the file at `path`, with its owner and mode.
+  /// Reads and inspects the file at `path`, with its owner and mode, and its signature if the policy asks for it.
   ///
   /// A symbolic link is followed, and refused by the check ``InspectionCheck/permissions``: the host opens plugins
   /// without following links. To load a file, read it once and inspect those bytes instead.
@@ -48,8 +48,9 @@ extension Inspector {
     }
     var permissions = FilePermissions.problems(of: status)
     if link.st_mode & S_IFMT == S_IFLNK {
-      permissions.append(.init(check: .permissions, message: "expected a regular file, found a symbolic link"))
+      permissions.append(.init(check: .permissions, message: FilePermissions.linkMessage(at: path)))
     }
-    return unsafe inspect(bytes: bytes.buffer, fileName: path, permissions: permissions)
+    let signature = policy.signatures.map { _ in SignatureFile(beside: path) }
+    return unsafe inspect(bytes: bytes.buffer, fileName: path, permissions: permissions, signature: signature)
   }
 }

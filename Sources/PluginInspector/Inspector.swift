@@ -36,12 +36,17 @@ public struct Inspector: Sendable {
   ///   - bytes: The whole file; they must not change while this runs.
   ///   - fileName: What the report calls the file.
   ///   - permissions: Findings about the file's owner and mode, see ``FilePermissions``.
+  ///   - signature: What there is beside the file, where the policy has an eye on signatures.
   public func inspect(
-    bytes: UnsafeRawBufferPointer, fileName: String, permissions: [InspectionReport.Finding] = []
+    bytes: UnsafeRawBufferPointer, fileName: String, permissions: [InspectionReport.Finding] = [],
+    signature: SignatureFile? = nil
   ) -> InspectionReport {
     var report = unsafe InspectionReport(file: fileName, sha256: SHA256.hexDigest(of: bytes))
     var findings = Findings()
     for problem in permissions { findings.add(problem.check, problem.message) }
+    if let signatures = policy.signatures {
+      report.signedBy = unsafe SignatureCheck.check(bytes, signature, signatures, &findings)?.description
+    }
 
     if unsafe IdentityChecks.check(bytes, &findings) {
       if let file = unsafe ELFFile(bytes) {
@@ -84,7 +89,7 @@ public struct Inspector: Sendable {
   private func checkSymbols(_ image: ELFImage, _ findings: inout Findings) {
     SymbolChecks.checkRegistration(image, &findings)
     SymbolChecks.checkExports(image, policy, &findings)
-    SymbolChecks.checkImports(image, &findings)
+    SymbolChecks.checkImports(image, policy, &findings)
     // Another machine's libraries are not here to be asked.
     guard !findings.contains(.machine) else { return }
     let libraries = LibraryChecks.checkNeeded(image, policy, &findings)

@@ -51,6 +51,10 @@ enum SensitiveImports {
       ]
     ),
     (
+      "talks past the host's interfaces",
+      ["socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "shm_open", "mkfifo"]
+    ),
+    (
       "changes how memory may be used",
       ["mprotect", "pkey_mprotect", "mremap", "remap_file_pages", "munmap", "brk", "sbrk"]
     ),

@@ -38,10 +38,18 @@ enum SymbolChecks {
     }
   }
 
-  static func checkImports(_ image: ELFImage, _ findings: inout Findings) {
+  static func checkImports(_ image: ELFImage, _ policy: InspectionPolicy, _ findings: inout Findings) {
     for symbol in image.symbols.all where symbol.isUndefined {
-      if let reason = SensitiveImports.reason(for: symbol.name) {
-        findings.add(.sensitiveImport, "\(symbol.name): \(reason)")
+      let name = symbol.name
+      if let rule = policy.importRules.first(where: { $0.matches(name) }) {
+        let reason = "\(name): the policy has '\(rule.pattern): \(rule.verdict.rawValue)'"
+        switch rule.verdict {
+        case .allow: continue
+        case .report: findings.add(.sensitiveImport, reason)
+        case .refuse: findings.add(.refusedImport, reason)
+        }
+      } else if policy.reportsSensitiveImports, let reason = SensitiveImports.reason(for: name) {
+        findings.add(.sensitiveImport, "\(name): \(reason)")
       }
     }
   }
