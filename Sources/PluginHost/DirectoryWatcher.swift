@@ -7,6 +7,8 @@ public enum DirectoryEvent: Sendable, Equatable {
   case complete(String)
   /// The file was deleted, or renamed away.
   case gone(String)
+  /// The file's owner or mode changed, or, without a name, the directory's own.
+  case changed(String)
   /// Events were lost: look at the whole directory.
   case overflow
   /// The directory itself is gone.
@@ -31,7 +33,7 @@ public final class DirectoryWatcher: @unchecked Sendable {
     if unsafe pipe(&ends) == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
     (stopEvent, stopSignal) = (ends[0], ends[1])
     let mask = UInt32(
-      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR)
     guard inotify >= 0, stopEvent >= 0, unsafe inotify_add_watch(inotify, directory, mask) >= 0 else {
       let reason = unsafe String(cString: strerror(errno))
       close(inotify)
@@ -93,6 +95,8 @@ public final class DirectoryWatcher: @unchecked Sendable {
         handle(.complete(name))
       } else if mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0 {
         handle(.gone(name))
+      } else if mask & UInt32(IN_ATTRIB) != 0 {
+        handle(.changed(name))
       }
     }
   }

@@ -1,18 +1,29 @@
 import Glibc
 import PluginInspector
 
-/// A file's bytes, read once, and the findings about who may have written it.
+/// A file's bytes, read once, and what there is to say about who may have written them.
 struct PluginBytes {
   let bytes: [UInt8]
   let permissions: [InspectionReport.Finding]
+  /// Read behind the bytes; nil where the policy has no eye on signatures.
+  let signature: SignatureFile?
 
   /// Opens without following a link, and reads the file that was opened to its end.
-  init(reading path: String) throws(PluginError) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+  ///
+  /// - Parameters:
+  ///   - isTrusted: somebody asks for this file; else it is only there, and then its directory must be one in which
+  ///     nobody else can put anything.
+  init(reading path: String, for policy: InspectionPolicy, isTrusted: Bool) throws(PluginError) {
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    let directory = try OpenDirectory(folder)
+    let descriptor = unsafe openat(directory.descriptor, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else {
-      let reason =
-        errno == ELOOP ? "expected a regular file, found a symbolic link" : unsafe String(cString: strerror(errno))
-      throw PluginError(path, [reason])
+      let code = errno
+      guard code == ELOOP else { throw unsafe PluginError(path, [String(cString: strerror(code))]) }
+      throw PluginError(
+        path, ["\(InspectionCheck.permissions.rawValue): \(FilePermissions.linkMessage(at: path))"])
     }
     defer { close(descriptor) }
     var status = stat()
@@ -23,7 +34,11 @@ struct PluginBytes {
     guard status.st_size <= Inspector.maximumFileSize else {
       throw PluginError(path, ["expected at most \(Inspector.maximumFileSize) bytes, found \(status.st_size)"])
     }
-    permissions = FilePermissions.problems(of: status)
+    var permissions = FilePermissions.problems(of: status)
+    if !isTrusted {
+      permissions += directory.problems.map { .init(check: .permissions, message: "\(folder): \($0)") }
+    }
+    self.permissions = permissions
     let size = Int(status.st_size)
     // A file that shrinks meanwhile gives what was read; inspection finds it truncated.
     bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
@@ -35,5 +50,9 @@ struct PluginBytes {
         count += got
       }
     }
+    signature = policy.signatures.map { _ in SignatureFile(beside: path, name: name, in: directory.descriptor) }
   }
+
+  /// In hexadecimal: tells whether a file is still the same.
+  var sha256: String { SHA256.hexDigest(of: bytes) }
 }

@@ -9,6 +9,9 @@ import PluginInspector
 /// don't end in `.so`, are ignored. Files whose bytes did not change are left alone; those whose code has faulted before are
 /// refused. A name belongs to the file that
 /// has it first; when that file goes, the others are looked at again.
+///
+/// Where signatures count, `NAME.so.sig` is looked at beside `NAME.so`, whichever comes first; what happens to it when the
+/// plugin serves makes no difference until the next load.
 public final class PluginDirectory: @unchecked Sendable {
   private let host: PluginHost
   private let path: String
@@ -16,10 +19,12 @@ public final class PluginDirectory: @unchecked Sendable {
   private var watcher: DirectoryWatcher?
 
   /// Loads what is there, in the order of the names, and, if `watching`, follows the directory from then on.
-  /// Throws when the directory can't be read; what is wrong with single files is kept in the host's list.
+  /// Throws when the directory can't be read, or others may write it; what is wrong with single files is kept in the
+  /// host's list.
   public init(_ path: String, of host: PluginHost, watching: Bool) throws(PluginError) {
     self.path = path
     self.host = host
+    try Self.check(path)
     if watching {
       // Before the first look, so that nothing falls between the two; a file seen twice is found unchanged.
       watcher = try DirectoryWatcher(path) { [weak self] in self?.handle($0) }
@@ -37,9 +42,18 @@ public final class PluginDirectory: @unchecked Sendable {
   private func handle(_ event: DirectoryEvent) {
     switch event {
     case .complete(let name):
-      if Self.isCandidate(name) { update("\(path)/\(name)") }
+      if Self.isCandidate(name) {
+        update("\(path)/\(name)")
+      } else if host.inspector.policy.signatures != nil, name.hasSuffix(SignatureFile.suffix) {
+        let plugin = String(name.dropLast(SignatureFile.suffix.count))
+        if Self.isCandidate(plugin), unsafe access("\(path)/\(plugin)", F_OK) == 0 {
+          update("\(path)/\(plugin)", isAgain: true)
+        }
+      }
     case .gone(let name):
       if Self.isCandidate(name) { remove("\(path)/\(name)") }
+    case .changed(let name):
+      retry(name)
     case .overflow:
       rescan()
     case .directoryGone:
@@ -47,18 +61,27 @@ public final class PluginDirectory: @unchecked Sendable {
     }
   }
 
+  /// Looks again at what was refused for who might write it: at one file, or at all when `name` is empty.
+  private func retry(_ name: String) {
+    for path in host.pathsRefused(for: .permissions) where path.hasPrefix(self.path + "/") {
+      if name.isEmpty || path == "\(self.path)/\(name)" { update(path, isAgain: true) }
+    }
+  }
+
   /// Loads or swaps a file that is complete.
-  private func update(_ file: String) {
+  ///
+  /// - Parameter isAgain: the same bytes may be judged otherwise now.
+  private func update(_ file: String, isAgain: Bool = false) {
     do throws(PluginError) {
       if let present = host.plugin(at: file), let name = present.name {
-        let bytes = try PluginBytes(reading: file).bytes
-        let sha256 = SHA256.hexDigest(of: bytes)
+        let bytes = try PluginBytes(reading: file, for: host.inspector.policy, isTrusted: false)
+        let sha256 = bytes.sha256
         if sha256 == present.sha256 {
           host.forgetRefusal(of: file)
           return
         }
-        if host.wasRefused(file, sha256: sha256) { return }
-        let found = host.inspector.inspect(bytes: bytes, fileName: file)
+        if !isAgain && host.wasRefused(file, sha256: sha256) { return }
+        let found = host.report(on: bytes, at: file)
         if found.verdict == .accepted, let other = found.name, other != name {
           // Another plugin has come in this one's place.
           try host.unload(name)
@@ -94,7 +117,15 @@ public final class PluginDirectory: @unchecked Sendable {
     where (info.state == .serving || info.state == .quarantined) && info.path.hasPrefix(path + "/") {
       if !files.contains(info.path) { remove(info.path) }
     }
-    for file in files { update(file) }
+    // Events of signatures may be among those that were lost.
+    for file in files { update(file, isAgain: host.inspector.policy.signatures != nil) }
+  }
+
+  /// Throws unless nobody but root and this process's user can put anything into a directory. It is asked again with
+  /// each file that is loaded.
+  private static func check(_ path: String) throws(PluginError) {
+    let problems = try OpenDirectory(path).problems
+    guard problems.isEmpty else { throw PluginError(path, problems) }
   }
 
   private static func isCandidate(_ name: String) -> Bool {

@@ -8,12 +8,13 @@ extension PluginHost {
   ///
   /// A refusal is kept for `list`. [control]
   ///
-  /// - Parameter isTrusted: somebody asks for it; else bytes whose code has faulted here before are refused.
+  /// - Parameter isTrusted: somebody asks for it; else bytes whose code has faulted here before are refused, and so is
+  ///   what lies in a directory that others may write.
   @discardableResult
   public func load(_ path: String, isTrusted: Bool = true) throws(PluginError) -> PluginInfo {
     try operations.withLock { () throws(PluginError) in
-      try keepingRefusal(of: path) { () throws(PluginError) in
-        let build = try inspect(path, isTrusted: isTrusted)
+      try keepingRefusal(of: path) { (sha256) throws(PluginError) in
+        let build = try inspect(path, isTrusted: isTrusted, &sha256)
         let name = build.report.name ?? ""
         if let other = state.withLock({ serving[name] }) {
           throw PluginError(
@@ -28,6 +29,7 @@ extension PluginHost {
           throw PluginError(path, [error.description])
         }
         enter(generation)
+        logNotes(build)
         logger.info("\(name): generation \(generation.number) serves protocol \(generation.proto), from \(path)")
         return state.withLock { generation.info }
       }
@@ -45,8 +47,8 @@ extension PluginHost {
     try operations.withLock { () throws(PluginError) in
       guard let old = state.withLock({ serving[name] }) else { throw PluginError(name, ["not loaded"]) }
       let path = path ?? old.path
-      return try keepingRefusal(of: path) { () throws(PluginError) in
-        let build = try inspect(path, isTrusted: isTrusted)
+      return try keepingRefusal(of: path) { (sha256) throws(PluginError) in
+        let build = try inspect(path, isTrusted: isTrusted, &sha256)
         guard build.report.name == name else {
           throw PluginError(path, ["expected plugin '\(name)', found '\(build.report.name ?? "")'"])
         }
@@ -56,6 +58,7 @@ extension PluginHost {
             path, ["expected protocol number \(old.proto), as the serving generation has, found \(proto ?? 0)"])
         }
         let new = try exchange(old, for: build)
+        logNotes(build)
         logger.info("\(name): generation \(new.number) took over from \(old.number), from \(path)")
         return state.withLock { new.info }
       }
@@ -83,12 +86,21 @@ extension PluginHost {
 
   // MARK: Parts
 
-  /// Reads and inspects: the bytes, or every problem at once.
-  private func inspect(_ path: String, isTrusted: Bool) throws(PluginError) -> PluginBuild {
-    let file = try PluginBytes(reading: path)
-    let report = unsafe file.bytes.withUnsafeBytes {
-      unsafe inspector.inspect(bytes: $0, fileName: path, permissions: file.permissions)
+  /// What there is to say of a file that was read.
+  func report(on file: PluginBytes, at path: String) -> InspectionReport {
+    unsafe file.bytes.withUnsafeBytes {
+      unsafe inspector.inspect(
+        bytes: $0, fileName: path, permissions: file.permissions, signature: file.signature)
     }
+  }
+
+  /// Reads and inspects: the bytes, or every problem at once. `sha256` is that of what was read, if anything was.
+  private func inspect(
+    _ path: String, isTrusted: Bool, _ sha256: inout String?
+  ) throws(PluginError) -> PluginBuild {
+    let file = try PluginBytes(reading: path, for: inspector.policy, isTrusted: isTrusted)
+    let report = report(on: file, at: path)
+    sha256 = report.sha256
     guard report.verdict == .accepted else {
       let strict = inspector.policy.isStrict ? report.notes : []
       throw PluginError(path, (report.problems + strict).map { "\($0.check.rawValue): \($0.message)" })
@@ -99,6 +111,13 @@ extension PluginHost {
       throw PluginError(path, ["\(reason); it is taken when somebody asks for it: netisr load, netisr reload"])
     }
     return PluginBuild(path: path, bytes: file.bytes, report: report)
+  }
+
+  /// Says what a strict policy would have refused.
+  private func logNotes(_ build: PluginBuild) {
+    guard !build.report.notes.isEmpty else { return }
+    let notes = build.report.notes.map { "\($0.check.rawValue): \($0.message)" }
+    logger.notice("\(build.path): loaded all the same: \(notes.joined(separator: "; "))")
   }
 
   /// Maps accepted bytes and lets them fill a registration. Nothing serves yet.
@@ -201,13 +220,13 @@ extension PluginHost {
   }
 
   private func keepingRefusal(
-    of path: String, _ body: () throws(PluginError) -> PluginInfo
+    of path: String, _ body: (inout String?) throws(PluginError) -> PluginInfo
   ) throws(PluginError) -> PluginInfo {
+    // Of the bytes that were looked at: it tells a later look whether it is still the same file.
+    var sha256: String?
     do throws(PluginError) {
-      return try body()
+      return try body(&sha256)
     } catch {
-      // The bytes' hash tells a later look whether it is still the same file.
-      let sha256 = (try? PluginBytes(reading: path)).map { SHA256.hexDigest(of: $0.bytes) }
       state.withLock {
         refused[path] = PluginInfo(
           name: nil, path: path, generation: 0, state: .refused, proto: nil, buildID: nil, sha256: sha256,

@@ -20,7 +20,8 @@ import PluginInspector
 /// Operations are serialised by one lock; `list` never waits for them. No thread that handles packets is stopped.
 public final class PluginHost: @unchecked Sendable {
   let engine: Engine
-  let inspector: Inspector
+  /// What files are judged by.
+  public let inspector: Inspector
   let logger: Logger
 
   /// Serialises load, swap and unload.
@@ -103,6 +104,13 @@ public final class PluginHost: @unchecked Sendable {
   public func forget(vnet: Int) {
     state.withLock {
       for name in disabledVnets.keys { disabledVnets[name]?.remove(vnet) }
+    }
+  }
+
+  /// The files that a check refused, by path.
+  func pathsRefused(for check: InspectionCheck) -> [String] {
+    state.withLock {
+      refused.values.filter { $0.reasons.contains { $0.hasPrefix("\(check.rawValue):") } }.map(\.path).sorted()
     }
   }
 

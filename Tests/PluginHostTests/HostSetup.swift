@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NetISR
 import PluginHost
+import PluginInspector
 import TestSupport
 
 /// Collects what a host logs, by level and text.
@@ -33,10 +34,11 @@ private struct LogBookHandler: LogHandler {
 /// An engine with worker threads, and a host on it; everything is stopped when `body` has returned.
 func withHost<T>(
   cpus: Int = 2, dispatch: Dispatch = .direct, workers: Bool = true, log: LogBook = LogBook(),
-  _ body: (Engine, PluginHost) throws -> T
+  policy: InspectionPolicy = InspectionPolicy(), _ body: (Engine, PluginHost) throws -> T
 ) throws -> T {
   let engine = Engine(Engine.Configuration(cpuCount: cpus, dispatch: dispatch))
-  let host = PluginHost(engine: engine, logger: Logger(label: "test") { _ in LogBookHandler(book: log) })
+  let host = PluginHost(
+    engine: engine, policy: policy, logger: Logger(label: "test") { _ in LogBookHandler(book: log) })
   if workers { engine.startWorkers() }
   defer {
     host.unloadAll()
