@@ -61,7 +61,7 @@ extension Host {
 
   /// That a good plugin's name is taken is no fault of its file: it is not to be listed as refused.
   private func requireFree(_ path: String) throws(ControlError) {
-    guard let report = try? Inspector().inspect(path: path), report.verdict == .accepted, let name = report.name,
+    guard let report = try? plugins.inspector.inspect(path: path), report.verdict == .accepted, let name = report.name,
       let other = plugins.plugin(named: name)
     else { return }
     throw ControlError(

@@ -3,6 +3,7 @@ import Logging
 import NetISR
 import PacketIO
 import PluginHost
+import PluginInspector
 
 /// A whole host in one process: an engine with worker threads, the plugins of a directory, and interfaces.
 ///
@@ -23,6 +24,9 @@ public final class Host: @unchecked Sendable {
 
     /// Where reports of plugins' faults are kept as files; nil: in memory only.
     public var faultDirectory: String?
+
+    /// What plugins may have, and whose they must be.
+    public var inspection = InspectionPolicy()
 
     /// One worker per CPU, unbound, direct dispatch.
     public init() {}
@@ -84,7 +88,7 @@ public final class Host: @unchecked Sendable {
     engineConfiguration.pinned = configuration.bindThreads
     engineConfiguration.polling = configuration.polling
     engine = Engine(engineConfiguration)
-    plugins = PluginHost(engine: engine, logger: logger)
+    plugins = PluginHost(engine: engine, policy: configuration.inspection, logger: logger)
     unsafe plugins.onFault = { [faultLog] in faultLog.add($0) }
     admission = Admission(engine: engine)
     interfaces = InterfaceSet(engine: engine, admission: admission, privileges: privileges, logger: logger)

@@ -36,6 +36,7 @@ struct NetISRCommand: ParsableCommand {
           InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
           FaultsCommand.self,
         ]),
+      CommandGroup(name: "Keys", subcommands: [KeygenCommand.self, SignCommand.self]),
       CommandGroup(name: "Interfaces", subcommands: [InterfaceCommand.self, RouteCommand.self, VnetCommand.self]),
       CommandGroup(
         name: "State",

@@ -6,7 +6,8 @@ import Testing
     "nonsense", "set net.isr.dispatch", "set =direct", "load", "run --interface carrier-pigeon:7", "stat --nonsense",
     "bench --rounds 0", "bench carrier-pigeon", "explain", "explain --frame 0 x.pcap", "explain --limit 0 x.pcap",
     "explain --frame 1 --limit 2 x.pcap", "explain --frame 1 --summary x.pcap", "explain --running --threads 2 x.pcap",
-    "if add carrier-pigeon:7", "if remove", "run --config",
+    "if add carrier-pigeon:7", "if remove", "run --config", "sign x.so", "sign --key x.sec", "keygen --output ",
+    "inspect --policy",
   ])
   func wrongCommandLine(line: String) throws {
     let result = try Command.run(line)
@@ -17,6 +18,7 @@ import Testing
 
   @Test(arguments: [
     "run", "replay", "explain", "inspect", "load", "unload", "reload", "list", "stat", "get", "set", "bench", "if",
+    "keygen", "sign",
   ])
   func helpHasExamples(command: String) throws {
     let result = try Command.run("\(command) --help")

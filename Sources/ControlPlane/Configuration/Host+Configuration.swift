@@ -58,6 +58,7 @@ extension Host {
     if old.control != new.control { names.append("control") }
     if old.faults != new.faults { names.append("faults") }
     if old.logLevel != new.logLevel { names.append("log-level") }
+    names += new.trust.changes(from: old.trust)
     return names
   }
 }

@@ -2,22 +2,17 @@ import Logging
 
 extension RunConfiguration {
   private static let keys = [
-    "plugins", "control", "dispatch", "threads", "bind", "poll", "faults", "log-level", "interfaces", "settings",
+    "plugins", "control", "dispatch", "threads", "bind", "poll", "faults", "strict", "policy", "keys",
+    "require-signatures",
+    "log-level", "interfaces", "settings",
   ]
 
   /// Reads a configuration file: YAML, with the names of the options of `netisr run` and a map of settings. Throws the
   /// first thing that is wrong, with its line; then nothing of the file counts.
   public init(file path: String) throws(ControlError) {
     let file = try YAMLFile(path)
-    guard let root = file.root else { return }
-    guard case .map(let pairs) = file[root].content else {
-      throw file.error(file[root].line, "expected a map of \(Self.keys.joined(separator: ", "))")
-    }
-    var seen: Set<String> = []
-    for pair in pairs {
-      let key = try file.text(pair.key, of: "a key")
-      guard seen.insert(key).inserted else { throw file.error(file[pair.key].line, "\(key) is given twice") }
-      try take(key, file[pair.key].line, pair.value, of: file)
+    try file.takeEntries(of: Self.keys) { (key, line, value) throws(ControlError) in
+      try take(key, line, value, of: file)
     }
   }
 
@@ -26,37 +21,26 @@ extension RunConfiguration {
     case "plugins": plugins = try file.text(value, of: key)
     case "control": control = try file.text(value, of: key)
     case "dispatch":
-      dispatch = try Self.choice(value, of: key, file, Host.GlobalDispatch.allCases.map { ($0.rawValue, $0) })
+      dispatch = try file.choice(value, of: key, Host.GlobalDispatch.allCases.map { ($0.rawValue, $0) })
     case "threads":
       let text = try file.text(value, of: key)
       guard let number = Int(text), (1...256).contains(number) else {
         throw file.error(file[value].line, "threads: expected 1 to 256, found '\(text)'")
       }
       threads = number
-    case "bind": bind = try Self.choice(value, of: key, file, [("true", true), ("false", false)])
-    case "poll": poll = try Self.choice(value, of: key, file, [("true", true), ("false", false)])
+    case "bind": bind = try file.truth(value, of: key)
+    case "poll": poll = try file.truth(value, of: key)
     case "faults": faults = try file.text(value, of: key)
+    case "strict": trust.isStrict = try file.truth(value, of: key)
+    case "policy": trust.policy = try file.text(value, of: key)
+    case "keys": trust.keys = try file.text(value, of: key)
+    case "require-signatures": trust.requiresSignatures = try file.truth(value, of: key)
     case "log-level":
-      logLevel = try Self.choice(value, of: key, file, Logger.Level.allCases.map { ($0.rawValue, $0) })
+      logLevel = try file.choice(value, of: key, Logger.Level.allCases.map { ($0.rawValue, $0) })
     case "interfaces": interfaces = try Self.interfaces(value, of: file)
     case "settings": settings = try Self.settings(value, of: file)
-    default:
-      let hint =
-        NearMiss.best(for: key, among: Self.keys).map { "did you mean '\($0)'?" }
-        ?? "expected one of \(Self.keys.joined(separator: ", "))"
-      throw file.error(line, "unknown key '\(key)'; \(hint)")
+    default: throw file.unknownKey(key, line, among: Self.keys)
     }
-  }
-
-  private static func choice<Value>(
-    _ number: Int32, of key: String, _ file: YAMLFile, _ choices: [(String, Value)]
-  ) throws(ControlError) -> Value {
-    let text = try file.text(number, of: key)
-    guard let choice = choices.first(where: { $0.0 == text }) else {
-      let names = choices.map(\.0).joined(separator: ", ")
-      throw file.error(file[number].line, "\(key): expected one of \(names), found '\(text)'")
-    }
-    return choice.1
   }
 
   private static func interfaces(_ number: Int32, of file: YAMLFile) throws(ControlError) -> [InterfaceArgument] {

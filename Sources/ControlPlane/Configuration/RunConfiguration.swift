@@ -16,6 +16,8 @@ public struct RunConfiguration: Sendable {
   public var poll: Bool?
   /// The directory for reports of plugins' faults.
   public var faults: String?
+  /// Which plugins are taken.
+  public var trust = TrustConfiguration()
   /// The least level that is logged.
   public var logLevel: Logger.Level?
   /// The interfaces.
@@ -36,15 +38,17 @@ public struct RunConfiguration: Sendable {
     both.bind = bind ?? other.bind
     both.poll = poll ?? other.poll
     both.faults = faults ?? other.faults
+    both.trust = trust.over(other.trust)
     both.logLevel = logLevel ?? other.logLevel
     both.interfaces = other.interfaces + interfaces
     both.settings = other.settings + settings
     return both
   }
 
-  /// What a host is made with.
-  public var host: Host.Configuration {
+  /// What a host is made with. Throws when the policy's file is wrong, or the keys can't be used.
+  public func host() throws(ControlError) -> Host.Configuration {
     var configuration = Host.Configuration()
+    configuration.inspection = try trust.inspectionPolicy()
     configuration.threads = threads
     configuration.bindThreads = bind ?? false
     configuration.polling = poll ?? false

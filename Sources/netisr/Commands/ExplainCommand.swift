@@ -29,6 +29,8 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup var control: ControlOptions
 
+  @OptionGroup(title: "Trust") var trust: TrustOptions
+
   @Option(
     help: ArgumentHelp("Only this frame of each capture, from 1; those before it are sent as well.", valueName: "n"))
   var frame: UInt64?
@@ -59,7 +61,9 @@ struct ExplainCommand: ParsableCommand {
 
   func run() throws {
     var explain = Explain(files: files, plugins: .directory(engine.plugins))
-    explain.configuration = engine.configuration(dispatch: .deferred)
+    explain.configuration = try orFail { () throws(ControlError) in
+      try engine.configuration(trust, dispatch: .deferred)
+    }
     if running {
       let statistics = try control.ask { client throws(ControlError) in try client.statistics() }
       explain.plugins = .running(statistics)

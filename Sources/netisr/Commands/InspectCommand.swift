@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlPlane
 import PluginInspector
 
 struct InspectCommand: ParsableCommand {
@@ -12,13 +13,13 @@ struct InspectCommand: ParsableCommand {
           netisr inspect plugins.d/ip.so
           netisr inspect --json plugins.d/ip.so
           netisr inspect --strict plugins.d/*.so
+          netisr inspect --keys /etc/netisr/keys --require-signatures plugins.d/*.so
       """)
 
   @Flag(help: "Print one JSON object: of one file its report, of several {\"files\": [...]}.")
   var json = false
 
-  @Flag(help: "Notes (constructors, symbol collisions, sensitive imports) refuse a file too.")
-  var strict = false
+  @OptionGroup(title: "Trust") var trust: TrustOptions
 
   @Argument(help: "Shared objects.")
   var files: [String]
@@ -40,7 +41,8 @@ struct InspectCommand: ParsableCommand {
   }
 
   func run() throws {
-    let inspector = Inspector(policy: InspectionPolicy(isStrict: strict))
+    let policy = try orFail { () throws(ControlError) in try trust.configuration.inspectionPolicy() }
+    let inspector = Inspector(policy: policy)
     var reports = Reports()
     var complaints: [String] = []
     for file in files {

@@ -35,6 +35,8 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup(title: "Trust") var trust: TrustOptions
+
   @Flag(name: .shortAndLong, help: "Write the host's log to standard error.")
   var verbose = false
 
@@ -50,7 +52,7 @@ struct ReplayCommand: ParsableCommand {
     replay.passes = loop
     replay.mayDrop = drop
     replay.isPaired = pair
-    replay.configuration = engine.configuration()
+    replay.configuration = try orFail { () throws(ControlError) in try engine.configuration(trust) }
     let bar = json ? nil : ProgressBar()
     if let bar { replay.onProgress = { bar.show($0) } }
     let outcome = try orFail { () throws(ControlError) in

@@ -29,6 +29,7 @@ struct RunCommand: ParsableCommand {
           netisr run --interface 'file:capture.pcap?loop&pps=10000'
           netisr run --interface 'packet:eth0?promisc&queues=2' --interface netlink:
           netisr run --config /etc/netisr.yaml
+          netisr run --keys /etc/netisr/keys --require-signatures --policy /etc/netisr/policy.yaml
           netisr run --dispatch hybrid --threads 4 --bind --control /tmp/netisr.sock
           curl --unix-socket /run/netisr.sock http://netisr/v1/stat
       """)
@@ -47,6 +48,8 @@ struct RunCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Keep reports of plugins' faults in this directory.", valueName: "dir"))
   var faults: String?
+
+  @OptionGroup(title: "Trust") var trust: TrustOptions
 
   @Flag(help: "Bind each worker to a CPU, in turn over those that the process may use. (net.isr.bindthreads)")
   var bind = false
@@ -68,7 +71,7 @@ struct RunCommand: ParsableCommand {
     let privileges = PrivilegedThread()
     try orFail { () throws(ControlError) in try PrivilegedThread.dropRights() }
     let host = try orFail { () throws(ControlError) in
-      try Host(plan.host, privileges: privileges, logger: logger)
+      try Host(try plan.host(), privileges: privileges, logger: logger)
     }
     do {
       let server = try start(host, plan, socket, logger)
@@ -99,6 +102,7 @@ struct RunCommand: ParsableCommand {
     said.bind = bind ? true : nil
     said.poll = poll ? true : nil
     said.faults = faults
+    said.trust = trust.configuration
     said.logLevel = logLevel
     said.interfaces = interfaces
     guard let config else { return said }

@@ -23,9 +23,12 @@ struct EngineOptions: ParsableArguments {
   /// The directory of the plugins.
   var plugins: String { pluginDirectory ?? "plugins.d" }
 
-  /// The host's configuration.
-  func configuration(dispatch usual: Host.GlobalDispatch = .direct) -> Host.Configuration {
+  /// The host's configuration. Throws when what `trust` names can't be used.
+  func configuration(
+    _ trust: TrustOptions, dispatch usual: Host.GlobalDispatch = .direct
+  ) throws(ControlError) -> Host.Configuration {
     var configuration = Host.Configuration()
+    configuration.inspection = try trust.configuration.inspectionPolicy()
     configuration.dispatch = dispatch ?? usual
     configuration.threads = threads
     return configuration

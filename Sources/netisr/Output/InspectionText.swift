@@ -35,6 +35,7 @@ enum InspectionText {
     facts.append(("unload", report.unload.rawValue + (resident.isEmpty ? "" : ": \(resident)")))
     if let buildID = report.buildID { facts.append(("build-id", buildID)) }
     facts.append(("sha256", report.sha256))
+    if let signedBy = report.signedBy { facts.append(("signed by", "key \(signedBy)")) }
     for (title, names) in [("imports", report.imports), ("exports", report.exports), ("needed", report.needed)] {
       facts.append((title, names.isEmpty ? "none" : names.joined(separator: " ")))
     }
