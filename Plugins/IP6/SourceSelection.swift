@@ -23,8 +23,8 @@ enum SourceSelection {
     let address: IP6Address
     let own: OwnAddress
 
-    /// Rules 1, 2, 3, 5 and 8; the others need what this host has not (home addresses, labels of policies), or does not
-    /// make (temporary addresses).
+    /// Rules 1, 2, 3, 5, 6 and 8; the others need what this host has not (home addresses), or does not make (temporary
+    /// addresses).
     func isBetter(than other: Candidate, for destination: IP6Address, by interface: UInt32) -> Bool {
       if (address == destination) != (other.address == destination) { return address == destination }
       let (own, others, wanted) = (address.scope, other.address.scope, destination.scope)
@@ -35,6 +35,9 @@ enum SourceSelection {
       if (self.own.interface == interface) != (other.own.interface == interface) {
         return self.own.interface == interface
       }
+      let label = AddressLabel.label(of: destination)
+      let hasLabel = AddressLabel.label(of: address) == label
+      if hasLabel != (AddressLabel.label(of: other.address) == label) { return hasLabel }
       return matched(destination) > other.matched(destination)
     }
 

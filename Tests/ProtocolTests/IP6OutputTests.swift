@@ -56,7 +56,31 @@ import Testing
     #expect(source(to: Array(other[..<15]) + [1]) == other)
     #expect(source(to: IP6.linkA) == Station.linkLocal, "the scope")
     #expect(source(to: IP6.allNodes) == Station.linkLocal)
-    #expect(source(to: IP6.group) == other, "of a wider scope")
+    let global = source(to: IP6.group)
+    #expect(global == Station.global || global == site, "of a wider scope, and of its kind")
+  }
+
+  /// RFC 6724, section 5, rule 6: before the longest prefix it is the kind that counts.
+  @Test func theSourceIsOfTheDestinationsKind() throws {
+    func address(_ words: Int...) -> [UInt8] {
+      let bytes = words.flatMap { IP6.be16($0) }
+      return bytes + [UInt8](repeating: 0, count: 15 - bytes.count) + [0x99]
+    }
+    let (tunnelled, plain, local) = (address(0x2002, 0xc000, 0x0204), address(0x3000), address(0xfd00, 1))
+    let station = try Station(plugins: ["ip6", "route"], addresses: [(tunnelled, 48), (plain, 64), (local, 64)])
+    station.settle()
+    let system = Int(station.interface.pointee.if_sysindex)
+    station.harness.input(
+      NETISR_ROUTE,
+      RouteMessages().route(family: 10, [UInt8](repeating: 0, count: 16), prefix: 0, interface: system, metric: 1024))
+    func source(to destination: [UInt8]) -> [UInt8]? {
+      station.output(IP6.packet(59, [1], from: IP6.unspecified, to: destination))
+      return station.sent().first.map { Array($0[8..<24]) }
+    }
+    #expect(source(to: address(0x2003)) == plain, "though 15 bits are as in the other")
+    #expect(source(to: address(0x2002, 1)) == tunnelled)
+    #expect(source(to: address(0xfc00)) == local)
+    #expect(source(to: address(0x2001, 0xdb8, 9)) == plain)
   }
 
   @Test func whatHasNoWayIsDropped() throws {
