@@ -38,6 +38,8 @@ enum Advertising {
     while index <= Interface.highestIndex {
       if let interface = Interface(index: index), unsafe links.lookup(interface).advertisements > 0 {
         advertise(by: interface, isLast: true)
+        // Who comes after this begins anew, and does not wait for the turn of who was there.
+        unsafe links.apply(.ceased, to: interface)
       }
       index &+= 1
     }

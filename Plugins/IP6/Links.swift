@@ -204,6 +204,8 @@ enum LinkChange {
   case respond(ticks: UInt32)
   /// A router solicitation is to be answered within so many seconds.
   case advertise(within: UInt32)
+  /// All were told that this is no router any more.
+  case ceased
 }
 
 private struct LinkVisitor: TableVisitor {
@@ -234,6 +236,8 @@ private struct LinkVisitor: TableVisitor {
       if link.response == 0 || ticks < link.response { link.response = ticks }
     case .advertise(let seconds):
       if link.advertising > seconds { link.advertising = seconds }
+    case .ceased:
+      (link.advertising, link.advertisements, link.advertised, link.farewells) = (0, 0, 0, 0)
     }
     // Of a link that is not looked after there is nothing to know.
     return isNew ? .remove : .keep

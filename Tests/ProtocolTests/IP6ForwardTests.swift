@@ -199,6 +199,11 @@ import Testing
     #expect(Self.lifetimes(router.station.sent()) == [0])
     #expect(router.passed().map { Array($0[60..<62]) } == [[0, 0]])
     #expect(router.station.harness.mbufsInFlight == 0)
+    // Loaded again, it says at once that it is one.
+    try router.station.harness.host.load(Fixtures.plugin("ip6"))
+    router.station.noteChange()
+    router.station.pass(3 * Self.second)
+    #expect(Self.lifetimes(router.station.sent()) == [1800])
     // Who has never said that it is a router has nothing to take back.
     let host = try Router()
     try host.station.harness.host.unload("ip6")
