@@ -198,6 +198,10 @@ public final class Host: @unchecked Sendable {
     }
     engine.stopWorkers()
     engine.stopWatchdog()
+    let balance = engine.conservation()
+    if !balance.isBalanced {
+      logger.error("unbalanced: \(balance.received) received, \(balance.handled) handled, dropped \(balance.dropped)")
+    }
     return engine.mbufStatistics.mbufs.inFlight
   }
 }

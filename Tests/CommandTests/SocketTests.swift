@@ -87,6 +87,10 @@ import Testing
           ("POST /v1/plugins", #"{"file": "relative.so"}"#, 400),
           ("POST /v1/plugins", #"{"file": "\#(bench.plugins)/ether.so"}"#, 409), ("GET /v1/settings", "", 200),
           ("GET /v1/settings/net.isr.dispatch", "", 200), ("GET /v1/settings/none", "", 404),
+          // Escapes stand for characters; what is none stays.
+          ("GET /v1/settings/net%2eisr%2Edispatch", "", 200), ("GET /v1/%73tat", "", 200),
+          ("GET /v1/settings/net.isr%2", "", 404), ("GET /v1/settings/%zz%-1%", "", 404),
+          ("GET /v1/settings/net%2fisr", "", 404),
           ("PUT /v1/settings/net.isr.dispatch", #"{"value": "hybrid"}"#, 200),
           ("PUT /v1/settings/net.isr.dispatch", #"{"value": "none"}"#, 400),
           ("PUT /v1/settings/net.isr.numthreads", #"{"value": "1"}"#, 409), ("DELETE /v1/stat", "", 405),
