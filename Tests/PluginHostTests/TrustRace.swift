@@ -25,7 +25,9 @@ struct TrustRace {
   let forged: Build
 
   /// Files and keys in a folder.
-  init(in folder: String) throws {
+  ///
+  /// - Parameter padding: bytes behind each build: a large file is longer on its way.
+  init(in folder: String, padding: Int = 0) throws {
     self.folder = folder
     mkdir("\(folder)/keys", 0o755)
     chmod("\(folder)/keys", 0o755)
@@ -35,6 +37,8 @@ struct TrustRace {
     func build(_ mark: Int, id: String, key: String) throws -> Build {
       let path = "\(folder)/build\(mark).so"
       try CPlugin.compile(Self.source(mark: mark), to: path, flags: ["-Wl,--build-id=0x\(id)"])
+      let size = try Self.read(path).count
+      truncate(path, off_t(size + padding))
       let signature = try SecretKey(file: key).sign(file: path)
       let bytes = try Self.read(path)
       return Build(
@@ -113,7 +117,8 @@ final class MemoryFileForger: @unchecked Sendable {
   // On the attacker's thread only. A descriptor's number is the lowest that is free: mostly the same again.
   private var usual: [String] = []
 
-  init(_ forged: TrustRace.Build) { bytes = forged.bytes }
+  /// With the beginning of a build, which is what has code.
+  init(_ forged: TrustRace.Build) { bytes = Array(forged.bytes.prefix(8192)) }
 
   /// Looks where they were before, many times, and then everywhere.
   func attack() {
@@ -142,6 +147,7 @@ final class MemoryFileForger: @unchecked Sendable {
     // The number may be another file's by now.
     let own = "/proc/self/fd/\(file)"
     guard readlink(own, &target, target.count) > 0, target.starts(with: "/memfd:netisr:race#".utf8) else { return true }
+    // One write waits while the host's own is under way, and is through before the seal.
     while bytes.withUnsafeBytes({ pwrite(file, $0.baseAddress, $0.count, 0) }) > 0 {}
     return true
   }

@@ -98,7 +98,7 @@ import TestSupport
   /// has the load refused, and nothing more.
   @Test func changedBetweenInspectionAndLoadItIsRefused() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      let files = try TrustRace(in: folder)
+      let files = try TrustRace(in: folder, padding: 512 << 10)
       files.rename(files.good[0].bytes, to: files.file)
       let forger = MemoryFileForger(files.forged)
       let outcome = try race(
