@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include <unwind.h>
 
 #include "interruption.h"
+#include "CNetISRHost.h"
 #include "mbuf.h"
 #include "plugin_code.h"
 
@@ -28,6 +30,11 @@
 /* The pair of _Thread_local words that the handler writes and its own thread reads. */
 static _Thread_local struct netisr_host_fault last;
 static _Thread_local volatile sig_atomic_t pending;
+/* The name of the image whose constructors this thread may be in. */
+static _Thread_local const char *volatile loading;
+static _Thread_local int is_lost;
+/* Lost threads whose stacks are looked at. */
+static _Atomic int takeovers;
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
@@ -53,6 +60,12 @@ note_packet(struct netisr_host_fault *fault, const struct netisr_host_frame *fra
 
 	fault->packet_length = 0;
 	fault->captured = 0;
+	fault->batch_index = fault->batch_count = 0;
+	if (frame->list != NULL) {
+		/* A single packet's list is the frame's own word. */
+		fault->batch_count = frame->list == (const void *)&frame->argument ? 1 : (uint32_t)frame->argument;
+		fault->batch_index = (uint32_t)(frame->cursor - frame->list);
+	}
 	if (frame->list == NULL || peek(frame->cursor, &next, sizeof(next)) != sizeof(next))
 		return;
 	for (int links = 0; next != NULL && links < 64; links++) {
@@ -134,6 +147,29 @@ may_abandon(int signal, unsigned int library_frames, uintptr_t outermost)
 	return (1);
 }
 
+static int
+is_guard(uintptr_t pc)
+{
+	return (pc >= (uintptr_t)netisr_host_guard_begin && pc < (uintptr_t)netisr_host_guard_end);
+}
+
+uintptr_t
+netisr_host_plugin_code(const struct netisr_host_frame *frame, uintptr_t pc)
+{
+	uintptr_t handler;
+
+	if (netisr_host_is_plugins(pc))
+		return (pc);
+	/* Called last of all by the plugin's function, which then is on the stack no more: guard.h says where it stands. */
+	if (!is_guard(pc))
+		return (0);
+	if (frame->list == NULL)
+		handler = (uintptr_t)frame->cursor;
+	else
+		memcpy(&handler, frame->subject, sizeof(handler));
+	return (netisr_host_is_plugins(handler) ? handler : 0);
+}
+
 /* Whether this fault is a plugin's, and the host's state was not in its hands. */
 static int
 is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *frame)
@@ -144,8 +180,9 @@ is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *
 	fault->frame_count = 0;
 	if (netisr_host_is_plugins(fault->pc)) {
 		fault->plugin_pc = fault->pc;
-		/* For the report only: what it finds may be wrong, the frame is not. */
-		(void)_Unwind_Backtrace(visit, &walk);
+		/* For the report only: what it finds may be wrong, the frame is not.  Code that unmapped itself has no calls to find. */
+		if (peek((const void *)fault->pc, &top, 1) == 1)
+			(void)_Unwind_Backtrace(visit, &walk);
 		if (fault->frame_count == 0)
 			fault->frames[fault->frame_count++] = fault->pc;
 		return (1);
@@ -163,10 +200,9 @@ is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *
 
 	(void)_Unwind_Backtrace(visit, &walk);
 	for (unsigned int i = 0; i < fault->frame_count; i++) {
-		if (netisr_host_is_plugins(fault->frames[i])) {
-			fault->plugin_pc = fault->frames[i];
+		fault->plugin_pc = netisr_host_plugin_code(frame, fault->frames[i]);
+		if (fault->plugin_pc != 0)
 			return (may_abandon(fault->signal, i, fault->frames[i > 0 ? i - 1 : 0]));
-		}
 		if (!known || dladdr((void *)fault->frames[i], &other) == 0 || other.dli_fbase == own.dli_fbase)
 			return (0);
 	}
@@ -185,6 +221,8 @@ note_fault(struct netisr_host_fault *fault, int signal, const siginfo_t *info, c
 	fault->address = signal == SIGABRT || signal == SIGXCPU ? 0 : (uintptr_t)info->si_addr;
 	fault->thread = (int32_t)syscall(SYS_gettid);
 	fault->plugin_pc = 0;
+	fault->called = NULL;
+	fault->status = fault->is_lost = 0;
 #if defined(__x86_64__)
 	for (int i = 0; i < NETISR_HOST_REGISTERS; i++)
 		fault->registers[i] = (uintptr_t)context->uc_mcontext.gregs[registers[i].greg];
@@ -241,12 +279,17 @@ on_signal(int signal, siginfo_t *info, void *argument)
 	    (signal == SIGABRT && info->si_code == SI_TKILL && info->si_pid == getpid());
 
 	if (frame == NULL || !is_own) {
+		if (is_own && loading != NULL) {
+			note_fault(&last, signal, info, context);
+			netisr_host_last_words(&last, NULL, loading);
+		}
 		pass_on(signal, info, argument);
 		errno = error;
 		return;
 	}
 	note_fault(&last, signal, info, context);
 	if (!is_containable(&last, frame)) {
+		netisr_host_last_words(&last, frame, NULL);
 		pass_on(signal, info, argument);
 		errno = error;
 		return;
@@ -274,6 +317,105 @@ netisr_host_abandon(const struct netisr_host_fault *fault, ucontext_t *context, 
 }
 
 int
+netisr_host_is_apart(const struct netisr_host_fault *fault, const struct netisr_host_frame *frame)
+{
+	Dl_info own, other;
+
+	if (is_lost)
+		return (0);
+	/* A callback of a protocol's policy: how its packet is counted is not to be seen from here. */
+	for (const struct netisr_host_frame *f = frame; f != NULL; f = f->outer) {
+		if (f->list == NULL && f->subject != NULL)
+			return (0);
+	}
+	if (fault->plugin_pc == 0 || fault->frame_count == NETISR_HOST_FRAMES ||
+	    dladdr((void *)&netisr_host_faults_install, &own) == 0)
+		return (0);
+	for (unsigned int i = 0; i < fault->frame_count; i++) {
+		uintptr_t pc = fault->frames[i];
+
+		if (netisr_host_is_plugins(pc) || is_guard(pc))
+			continue;
+		if (dladdr((void *)pc, &other) == 0 || other.dli_fbase == own.dli_fbase)
+			return (0);
+	}
+	return (1);
+}
+
+/*
+ * The guarded call's stack pointer was at its frame when it called: below it lies
+ * where the plugin's code returns to, above it where the guarded call does, after a
+ * fault.  The thread's record is not its own any more: code of the plugin that goes
+ * on, and calls the host, finds none, and ends there.
+ */
+void
+netisr_host_lose(struct netisr_host_frame *frame)
+{
+	((uintptr_t *)frame)[-1] = (uintptr_t)&netisr_host_lost;
+	frame->caller = (uintptr_t)&netisr_host_lost;
+	netisr_host_set_self(NULL);
+	is_lost = 1;
+	takeovers++;
+}
+
+int
+netisr_host_is_lost(void)
+{
+	return (is_lost);
+}
+
+void
+netisr_host_taken_over(void)
+{
+	takeovers--;
+}
+
+void
+netisr_host_end_lost(void)
+{
+	/* Whoever waits for the thread's end frees its stack. */
+	while (takeovers != 0)
+		usleep(1000);
+	for (;;)
+		syscall(SYS_exit, 0);
+}
+
+void
+netisr_host_leave_call(struct netisr_host_frame *frame, const char *called, int status, uintptr_t pc)
+{
+	struct timespec now;
+	struct walk walk = {.fault = &last, .pc = pc, .floor = (uintptr_t)frame};
+
+	memset(&last, 0, offsetof(struct netisr_host_fault, packet));
+	clock_gettime(CLOCK_REALTIME, &now);
+	last.time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	last.thread = (int32_t)syscall(SYS_gettid);
+	last.called = called;
+	last.status = status;
+	last.pc = pc;
+	last.plugin_pc = netisr_host_plugin_code(frame, pc);
+	/* Behind a call that does not return, another function may begin. */
+	if (last.plugin_pc == pc)
+		last.plugin_pc--;
+	(void)_Unwind_Backtrace(visit, &walk);
+	if (last.frame_count == 0)
+		last.frames[last.frame_count++] = pc;
+	last.subject = frame->subject;
+	note_packet(&last, frame);
+	pending = 1;
+#if defined(__x86_64__)
+	__asm__ volatile("movq %0, %%rsp; jmp netisr_host_recover" : : "r"(frame) : "memory");
+#endif
+	__builtin_unreachable();
+}
+
+void
+netisr_host_loading(const char *name)
+{
+	loading = name;
+}
+
+int
 netisr_host_faults_install(void)
 {
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
@@ -295,7 +437,7 @@ netisr_host_faults_install(void)
 		if (sigaction(signals[i], &action, NULL) != 0)
 			return (errno);
 	}
-	return (0);
+	return (netisr_host_endings_install());
 }
 
 static pthread_key_t stack_key;

@@ -16,9 +16,11 @@
 #define OWN	40	/* bytes of the five words */
 
 	.text
+	.globl	netisr_host_guard_begin
+netisr_host_guard_begin:
 
-/* argument, list, subject: registers or 0.  The cursor begins as the list. */
-.macro	ENTER argument, list, subject
+/* All registers or 0.  A handler's cursor begins as the list, another's frame has the function there. */
+.macro	ENTER argument, list, subject, cursor
 	.cfi_startproc
 	endbr64
 	pushq	%rbp
@@ -48,7 +50,7 @@
 	.cfi_adjust_cfa_offset 8
 	pushq	%fs:(%rbp)
 	.cfi_adjust_cfa_offset 8
-	pushq	\list
+	pushq	\cursor
 	.cfi_adjust_cfa_offset 8
 .endm
 
@@ -78,7 +80,7 @@
 	.type	netisr_host_call, @function
 	.p2align 5
 netisr_host_call:
-	ENTER	%rsi, $0, %rdi
+	ENTER	%rsi, $0, %rdi, $0
 	/* The list is the frame's own word. */
 	leaq	32(%rsp), %rax
 	movq	%rax, LIST(%rsp)
@@ -95,7 +97,7 @@ netisr_host_call:
 	.type	netisr_host_call_batch, @function
 	.p2align 5
 netisr_host_call_batch:
-	ENTER	$0, %rsi, %rdi
+	ENTER	%rdx, %rsi, %rdi, %rsi
 	movq	%rsp, %fs:(%rbp)
 	movq	(%rdi), %r12
 	movq	%rsi, %rbx
@@ -119,7 +121,7 @@ netisr_host_call_batch:
 	.type	netisr_host_call_function, @function
 	.p2align 5
 netisr_host_call_function:
-	ENTER	%rdx, $0, %rdi
+	ENTER	%rdx, $0, %rdi, %rsi
 	movq	%rsp, %fs:(%rbp)
 	movq	%rsi, %rax
 	movq	%rdx, %rdi
@@ -154,7 +156,30 @@ netisr_host_recover:
 	subq	LIST(%rsp), %rax
 	shrq	$3, %rax
 	xorl	%edx, %edx
+	cmpq	$0, LIST(%rsp)
+	cmoveq	%rdx, %rax
 	LEAVE
 	.size	netisr_host_recover, . - netisr_host_recover
+
+/*
+ * Where the plugin's call of a lost thread returns to: the thread ends (fault.c), without
+ * a look at anything.  Nobody is its caller any more, which unwinders look up by
+ * the byte before.
+ */
+	.p2align 5
+	.cfi_startproc
+	.cfi_undefined %rip
+	nop
+	.globl	netisr_host_lost
+	.type	netisr_host_lost, @function
+netisr_host_lost:
+	endbr64
+	callq	netisr_host_end_lost
+	ud2
+	.cfi_endproc
+	.size	netisr_host_lost, . - netisr_host_lost
+
+	.globl	netisr_host_guard_end
+netisr_host_guard_end:
 
 	.section .note.GNU-stack, "", @progbits

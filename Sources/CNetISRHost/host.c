@@ -75,3 +75,18 @@ netisr_host_name_thread(const char *name)
 	strncpy(cut, name, sizeof(cut) - 1);
 	(void)pthread_setname_np(pthread_self(), cut);
 }
+
+int
+netisr_host_join(pthread_t thread, uint32_t ms)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += ms / 1000;
+	deadline.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (deadline.tv_nsec >= 1000000000) {
+		deadline.tv_sec++;
+		deadline.tv_nsec -= 1000000000;
+	}
+	return (pthread_timedjoin_np(thread, NULL, &deadline));
+}

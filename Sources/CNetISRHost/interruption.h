@@ -1,5 +1,5 @@
 /*
- * interruption.h - what watch.c needs of fault.c.
+ * interruption.h - what watch.c, ending.c and last_words.c need of fault.c, and it of them.
  */
 #ifndef _NETISR_INTERRUPTION_H_
 #define _NETISR_INTERRUPTION_H_
@@ -14,8 +14,34 @@
 int netisr_host_note_place(struct netisr_host_fault *fault, int signal, const siginfo_t *info,
     const ucontext_t *context, const struct netisr_host_frame *frame);
 
+/*
+ * Whether nothing between a frame and where its thread was found is the host's:
+ * then the host's state is in nobody's hands, and the thread may be left behind.
+ */
+int netisr_host_is_apart(const struct netisr_host_fault *fault, const struct netisr_host_frame *frame);
+
+/* Has the calling thread, in a signal's handler, end when the call at frame returns, or faults. */
+void netisr_host_lose(struct netisr_host_frame *frame);
+
 /* Has the thread recover at frame, as from that fault, when the signal's handler returns. */
 void netisr_host_abandon(const struct netisr_host_fault *fault, ucontext_t *context,
     struct netisr_host_frame *frame);
+
+/*
+ * The plugin's code that a return address on the stack of a frame's call stands for: the
+ * address itself, or the handler's, if that called last of all; 0: none.
+ */
+uintptr_t netisr_host_plugin_code(const struct netisr_host_frame *frame, uintptr_t pc);
+
+/* Leaves the call at frame, as after a fault that was `called`. */
+__attribute__((noreturn)) void netisr_host_leave_call(struct netisr_host_frame *frame, const char *called,
+    int status, uintptr_t pc);
+
+/* Tells standard error of a fault that is about to end the process. */
+void netisr_host_last_words(const struct netisr_host_fault *fault, const struct netisr_host_frame *frame,
+    const char *loading);
+
+/* Has standard error told, and the process end with EX_SOFTWARE, if it ends by a call of plugin code. */
+int netisr_host_endings_install(void);
 
 #endif /* !_NETISR_INTERRUPTION_H_ */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "fault.h"
 
@@ -17,12 +18,13 @@
 /* Images of plugins.  low is written last, and cleared first: 0 is a free place. */
 static struct {
 	_Atomic uintptr_t low, high;
+	char name[64];
 } images[MAX_IMAGES];
 static _Atomic unsigned int image_count;
 static pthread_mutex_t images_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int
-netisr_host_plugin_image_add(uintptr_t low, uintptr_t high)
+netisr_host_plugin_image_add(uintptr_t low, uintptr_t high, const char *name)
 {
 	int error = ENOSPC;
 
@@ -30,6 +32,7 @@ netisr_host_plugin_image_add(uintptr_t low, uintptr_t high)
 	for (unsigned int i = 0; i < MAX_IMAGES; i++) {
 		if (atomic_load(&images[i].low) != 0)
 			continue;
+		strncpy(images[i].name, name, sizeof(images[i].name) - 1);
 		atomic_store(&images[i].high, high);
 		atomic_store(&images[i].low, low);
 		if (i >= atomic_load(&image_count))
@@ -52,8 +55,8 @@ netisr_host_plugin_image_remove(uintptr_t low)
 	pthread_mutex_unlock(&images_lock);
 }
 
-int
-netisr_host_is_plugins(uintptr_t pc)
+const char *
+netisr_host_plugin_at(uintptr_t pc)
 {
 	unsigned int count = atomic_load(&image_count);
 
@@ -61,7 +64,13 @@ netisr_host_is_plugins(uintptr_t pc)
 		uintptr_t low = atomic_load(&images[i].low);
 
 		if (low != 0 && pc >= low && pc < atomic_load(&images[i].high))
-			return (1);
+			return (images[i].name);
 	}
-	return (0);
+	return (NULL);
+}
+
+int
+netisr_host_is_plugins(uintptr_t pc)
+{
+	return (netisr_host_plugin_at(pc) != NULL);
 }

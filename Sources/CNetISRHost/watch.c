@@ -2,8 +2,11 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guard.h"
@@ -47,7 +50,12 @@ on_watch(int signal, siginfo_t *info, void *context)
 	if (frame != NULL && (uintptr_t)frame == watch->wanted_frame && progress(watch) == watch->wanted_progress) {
 		if (!netisr_host_note_place(&watch->fault, SIGXCPU, info, context, frame)) {
 			answer = NETISR_HOST_WATCH_ELSEWHERE;
-		} else if (!watch->may_abandon) {
+			if (watch->means == NETISR_HOST_WATCH_LOSE && netisr_host_is_apart(&watch->fault, frame)) {
+				watch->fault.is_lost = 1;
+				netisr_host_lose(frame);
+				answer = NETISR_HOST_WATCH_LOST;
+			}
+		} else if (watch->means == NETISR_HOST_WATCH_LOOK) {
 			answer = NETISR_HOST_WATCH_PLUGIN;
 		} else {
 			netisr_host_abandon(&watch->fault, context, frame);
@@ -78,6 +86,7 @@ netisr_host_watch_open(struct netisr_host_watch *watch, const void *words, size_
 	sigaddset(&own, WATCH_SIGNAL);
 	(void)pthread_sigmask(SIG_UNBLOCK, &own, NULL);
 	watch->thread = pthread_self();
+	watch->number = (int32_t)syscall(SYS_gettid);
 	watch->frame = &netisr_host_frame;
 	watch->words = words;
 	watch->count = count;
@@ -104,7 +113,29 @@ netisr_host_watch_look(const struct netisr_host_watch *watch, struct netisr_host
 }
 
 int
-netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int may_abandon)
+netisr_host_watch_sleeps(const struct netisr_host_watch *watch)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)watch->number);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return (0);
+	ssize_t length = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	if (length <= 0)
+		return (0);
+	text[length] = 0;
+	/* "7 (name) S ...": the name may have anything in it. */
+	const char *state = strrchr(text, ')');
+
+	return (state != NULL && state[1] == ' ' && state[2] != 'R');
+}
+
+int
+netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int means)
 {
 	union sigval value = {.sival_ptr = watch};
 	int answer = ASKED;
@@ -113,7 +144,7 @@ netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr
 		return (NETISR_HOST_WATCH_NONE);
 	watch->wanted_frame = look->frame;
 	watch->wanted_progress = look->progress;
-	watch->may_abandon = may_abandon;
+	watch->means = means;
 	/* Release: pairs with the acquire in on_watch. */
 	__atomic_store_n(&watch->answer, ASKED, __ATOMIC_RELEASE);
 	if (pthread_sigqueue(watch->thread, WATCH_SIGNAL, value) == 0) {

@@ -18,6 +18,8 @@ final class Generation: @unchecked Sendable {
   var reasons: [String] = []
   /// Whether its code faulted.
   var isFaulty = false
+  /// Whether a thread is in its code for ever.
+  var isInhabited = false
   /// When it began to serve, in nanoseconds of a steady clock.
   var since: UInt64 = 0
 
@@ -51,10 +53,10 @@ final class Generation: @unchecked Sendable {
   /// It serves no more: its image needs the bytes no longer. With the host's state lock.
   func forgetBytes() { build.bytes = [] }
 
-  /// Tells the plugin that no handler of it can run any more. Throws when that faults.
-  func callUnregister(on engine: Engine) throws(Fault) {
+  /// Tells the plugin that no handler of it can run any more: how that ended.
+  func callUnregister(on engine: Engine) -> Engine.CallEnd {
     // Exported under this name, and inspected to be a function; the header says that it takes nothing.
-    guard let symbol = unsafe image.symbol("netisr_plugin_unregister") else { return }
-    _ = try engine.withRegistration(of: identity) { () throws(Fault) in try unsafe engine.callGuarded(symbol) }
+    guard let symbol = unsafe image.symbol("netisr_plugin_unregister") else { return .returned(0) }
+    return unsafe engine.callAside(of: identity, symbol)
   }
 }

@@ -14,6 +14,8 @@ public struct FaultReport: Sendable {
   public let place: String
   /// The calls that led there, the innermost first, as `place`, or as a function of a library.
   public let backtrace: [String]
+  /// What happened before, a line each: changes of the engine, the workstream's figures, the batch.
+  public let events: [String]
   /// The signal, the registers, the stack, the packet.
   public let fault: Fault
 }
@@ -22,6 +24,7 @@ extension PluginHost {
   /// Says what is known of a fault, and notes which generation is not to be trusted. On the thread that recovered from
   /// it; the engine has taken the protocol out of service.
   func note(_ fault: Fault, protocolNumber: Int) {
+    let events = engine.lastEvents(before: fault)
     let (report, quarantined) = state.withLock { () -> (FaultReport, Generation?) in
       let generation = (Array(serving.values) + retired).first { $0.image.addresses.contains(fault.pluginAddress) }
       let place = PluginImage.place(of: fault.pluginAddress, in: generation?.image)
@@ -33,18 +36,21 @@ extension PluginHost {
         faulted[generation.report.sha256] =
           "its code faulted as \(generation.identity.name), generation \(generation.number): \(fault.summary) in \(place)"
         generation.quarantine("\(fault.summary) in \(place)")
+        if fault.isThreadLost { generation.isInhabited = true }
         // Its timers are its code, too.
         engine.endCallouts(of: generation.image.addresses)
       }
       let report = FaultReport(
         plugin: generation?.identity.name, generation: generation?.number ?? 0,
         buildID: generation?.image.buildID, proto: protocolNumber, place: place,
-        backtrace: fault.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: fault)
+        backtrace: fault.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, events: events,
+        fault: fault)
       return (report, quarantined)
     }
     unsafe onFault?(report)
+    let outcome = fault.outcome.map { "; \($0)" } ?? ""
     logger.error(
-      "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)"
+      "\(report.plugin ?? "a plugin"): generation \(report.generation) is quarantined: \(fault.summary) in \(report.place)\(outcome)"
     )
     if let quarantined { respond(to: quarantined) }
   }
@@ -58,7 +64,8 @@ extension PluginHost {
         plugin: generation?.identity.name, generation: generation?.number ?? 0,
         buildID: generation?.image.buildID, proto: Int(generation?.proto ?? 0),
         place: PluginImage.place(of: address == 0 ? hang.place.instruction : address, in: generation?.image),
-        backtrace: hang.place.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, fault: hang.place)
+        backtrace: hang.place.backtrace.map { PluginImage.place(of: $0, in: generation?.image) }, events: [],
+        fault: hang.place)
     }
     unsafe onFault?(report)
     let manner =
@@ -69,11 +76,23 @@ extension PluginHost {
       "\(report.plugin ?? "a plugin"): a call of generation \(report.generation) \(manner): \(report.place)")
   }
 
+  /// Keeps a generation in whose code a thread is for ever.
+  func keepInhabited(_ generation: Generation) {
+    state.withLock {
+      generation.isInhabited = true
+      generation.quarantine("netisr_plugin_unregister never returned")
+      if !retired.contains(where: { $0 === generation }) { retired.append(generation) }
+    }
+    logger.error(
+      "\(generation.identity.name): generation \(generation.number): netisr_plugin_unregister never returned")
+  }
+
   /// Keeps a generation whose code faulted when it was told of its end.
   func keep(_ generation: Generation, after fault: Fault) {
     state.withLock {
       if !retired.contains(where: { $0 === generation }) { retired.append(generation) }
     }
     note(fault, protocolNumber: Int(generation.proto))
+    keepFaulty(generation)
   }
 }

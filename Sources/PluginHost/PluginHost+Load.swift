@@ -151,20 +151,30 @@ extension PluginHost {
     guard let symbol = unsafe image.symbol("netisr_plugin_register") else {
       throw fail("registration-symbol: the linker does not find netisr_plugin_register")
     }
-    // Inspected to be a function; the header says that it takes the structure, and returns an int.
-    var handler = unsafe netisr_handler()
+    // Inspected to be a function; the header says that it takes the structure, and returns an int. The structure is a call's for
+    // ever that never returns.
+    let filling = UnsafeMutablePointer<netisr_handler>.allocate(capacity: 1)
+    unsafe filling.initialize(to: netisr_handler())
+    let end = unsafe engine.callAside(of: identity, symbol, UInt(bitPattern: filling))
+    note(image.restoreSignals(), of: name)
     let error: Int32
-    do throws(Fault) {
-      let address = unsafe withUnsafeMutablePointer(to: &handler) { UInt(bitPattern: $0) }
-      error = try engine.withRegistration(of: identity) { () throws(Fault) in
-        Int32(truncatingIfNeeded: unsafe try engine.callGuarded(symbol, address))
-      }
-    } catch {
+    switch end {
+    case .returned(let value): error = Int32(truncatingIfNeeded: value)
+    case .faulted(let fault):
+      unsafe filling.deallocate()
       engine.abortRegistration(identity)
-      logger.warning("\(image.name): its image stays mapped: its code faulted")
+      engine.closeCallouts(of: image.addresses)
+      keepFaulty(image, report)
       throw PluginError(
-        path, ["netisr_plugin_register: \(error.summary) in \(PluginImage.place(of: error.pluginAddress, in: image))"])
+        path, ["netisr_plugin_register: \(fault.summary) in \(PluginImage.place(of: fault.pluginAddress, in: image))"])
+    case .lost:
+      engine.abortRegistration(identity)
+      engine.closeCallouts(of: image.addresses)
+      logger.warning("\(image.name): its image stays mapped: a thread is in its code for ever")
+      throw PluginError(path, ["netisr_plugin_register: never returned"])
     }
+    let handler = unsafe filling.move()
+    unsafe filling.deallocate()
     guard error == 0 else {
       throw unsafe fail("netisr_plugin_register returned \(error) (\(String(cString: strerror(error))))")
     }
@@ -204,12 +214,19 @@ extension PluginHost {
   private func discard(_ generation: Generation) {
     engine.abortRegistration(generation.identity)
     engine.closeCallouts(of: generation.image.addresses)
-    do throws(Fault) {
-      try generation.callUnregister(on: engine)
-      keepUnlessUnmapped(generation.image, generation.report)
-    } catch {
-      keep(generation, after: error)
+    switch generation.callUnregister(on: engine) {
+    case .returned: keepUnlessUnmapped(generation.image, generation.report)
+    case .faulted(let fault): keep(generation, after: fault)
+    case .lost: keepInhabited(generation)
     }
+  }
+
+  /// Says what a plugin's code did to signals, and that it is undone.
+  func note(_ signals: [String], of name: String) {
+    guard !signals.isEmpty else { return }
+    logger.warning(
+      "\(name): its code changed what the process does with \(signals.joined(separator: ", ")): the host's own action is back"
+    )
   }
 
   /// Unmaps an image that never served, if that is allowed.

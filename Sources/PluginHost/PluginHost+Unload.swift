@@ -48,12 +48,17 @@ extension PluginHost {
       retired.append(generation)
       return generation.isFaulty
     }
-    // Nobody knows what its code would do.
-    if isFaulty { return }
-    do throws(Fault) {
-      try generation.callUnregister(on: engine)
-    } catch {
-      return keep(generation, after: error)
+    // None of its code is run any more: nobody knows what it would do.
+    if isFaulty {
+      note(generation.image.restoreSignals(), of: generation.identity.name)
+      return keepFaulty(generation)
+    }
+    let end = generation.callUnregister(on: engine)
+    note(generation.image.restoreSignals(), of: generation.identity.name)
+    switch end {
+    case .returned: break
+    case .faulted(let fault): return keep(generation, after: fault)
+    case .lost: return keepInhabited(generation)
     }
     var reasons = generation.report.unload == .unmaps ? [] : generation.report.residentReasons
     if reasons.isEmpty {

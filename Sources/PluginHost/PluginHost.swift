@@ -26,6 +26,8 @@ public final class PluginHost: @unchecked Sendable {
 
   /// Serialises load, swap and unload.
   let operations = Lock()
+  /// Under that lock.
+  var faultyImages = FaultyImages()
   /// Guards what follows, and the mutable part of generations; held only for a moment.
   let state = Lock()
   var serving: [String: Generation] = [:]

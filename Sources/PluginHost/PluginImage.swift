@@ -23,6 +23,11 @@ final class PluginImage: @unchecked Sendable {
   /// First address, and the one behind the last.
   let addresses: Range<UInt>
 
+  /// Bytes of it that were mapped as code at first.
+  private let codeSize: UInt
+  // What the process did with signals before. From init to deinit; nil without memory.
+  private let dispositions: OpaquePointer?
+
   /// How many images were loaded before.
   private static let serial = Atomic<UInt>(0)
 
@@ -50,14 +55,23 @@ final class PluginImage: @unchecked Sendable {
     try Self.check(descriptor, bytes, name)
 
     let path = Self.uniquePath(to: descriptor, serial)
-    guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+    // Before its constructors, if it has any.
+    unsafe dispositions = netisr_host_dispositions_note()
+    let opened = unsafe name.withCString { name in
+      unsafe netisr_host_loading(name)
+      defer { netisr_host_loading(nil) }
+      return unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL)
+    }
+    guard let handle = unsafe opened else {
+      unsafe netisr_host_dispositions_free(dispositions)
       throw unsafe PluginError(name, [dlerror().map { unsafe String(cString: $0) } ?? "dlopen failed"])
     }
     unsafe self.handle = handle
     var image = netisr_host_image()
     let found = unsafe netisr_host_image_of(handle, &image) == 0
     addresses = found ? image.low..<image.high : 0..<0
-    isContained = found && netisr_host_plugin_image_add(image.low, image.high) == 0
+    isContained = unsafe found && netisr_host_plugin_image_add(image.low, image.high, name) == 0
+    codeSize = ProcessMaps.codeSize(of: name)
     let size = Int(image.build_id_size)
     buildID =
       found && size > 0
@@ -83,13 +97,29 @@ final class PluginImage: @unchecked Sendable {
     return unsafe "\(String(cString: name))+0x\(String(address &- start, radix: 16)) (\(offset))"
   }
 
+  deinit {
+    unsafe netisr_host_dispositions_free(dispositions)
+  }
+
+  /// Puts right what its code has done to the process's signals since it was loaded: their names. [control]
+  func restoreSignals() -> [String] {
+    guard let dispositions = unsafe dispositions else { return [] }
+    let changed = unsafe netisr_host_dispositions_restore(dispositions, addresses.lowerBound, addresses.upperBound)
+    return (1..<64).filter { changed & (1 << UInt64($0)) != 0 }.map {
+      unsafe String(cString: netisr_host_signal_name(Int32($0)))
+    }
+  }
+
+  /// Whether all of its code is still mapped as it was: what is not can't be given to the dynamic linker, which runs it once more.
+  var isWhole: Bool { ProcessMaps.codeSize(of: name) == codeSize }
+
   /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
   /// did not see; it stays mapped then.
   func close() -> Bool {
     // Before its addresses are free: they may be another image's at once.
     netisr_host_plugin_image_remove(addresses.lowerBound)
     if unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) { return true }
-    _ = netisr_host_plugin_image_add(addresses.lowerBound, addresses.upperBound)
+    unsafe _ = netisr_host_plugin_image_add(addresses.lowerBound, addresses.upperBound, name)
     return false
   }
 

@@ -21,6 +21,17 @@ public enum ProcessMaps {
     return names
   }
 
+  /// Bytes of a memory file that are mapped as code.
+  static func codeSize(of name: String) -> UInt {
+    var size: UInt = 0
+    for line in lines() where line.hasSuffix("/memfd:\(name) (deleted)") {
+      let fields = line.split(separator: " ")
+      let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+      if ends.count == 2, fields[1].contains("x") { size += ends[1] - ends[0] }
+    }
+    return size
+  }
+
   /// Mappings, by number.
   public static var count: Int { lines().count }
 

@@ -72,5 +72,10 @@ public enum HostExports {
     "callout_active",
     "callout_deactivate",
     "callout_time",
+    "exit",
+    "_exit",
+    "_Exit",
+    "quick_exit",
+    "pthread_exit",
   ]
 }

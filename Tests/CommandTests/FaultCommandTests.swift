@@ -58,6 +58,7 @@ import Testing
         let text = try host.ask("faults show 1 --packet", capture)
         #expect(text.status == 0 && text.output.contains("backtrace\n  #0  ip_input+0x"), "\(text.error)")
         #expect(text.output.contains("0x0000: 45 00"))
+        #expect(text.output.contains("\nlast events\n") && text.output.contains("s before: ip (protocol 1) registered"))
         let replayed = try Command.run("replay --json --plugins", bench.plugins, capture)
         let captures = try replayed.object()["captures"] as? [[String: Any]]
         #expect(captures?.first?["linktype"] as? String == "IPV4" && captures?.first?["packets"] as? Int == 1)

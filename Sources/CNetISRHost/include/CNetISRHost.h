@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "dispositions.h"
 #include "fault.h"
 #include "guard.h"
 #include "watch.h"
@@ -101,6 +102,9 @@ int netisr_host_memfd_seal(int fd);
 int netisr_host_allowed_cpus(uint32_t *cpus, uint32_t max);
 /* Lets a thread run on these CPUs only: 0 or an errno value. */
 int netisr_host_bind_thread(pthread_t thread, const uint32_t *cpus, uint32_t count);
+
+/* Waits for a thread's end, at most so long: 0, ETIMEDOUT or another errno value. */
+int netisr_host_join(pthread_t thread, uint32_t ms);
 
 /* Names the calling thread, as ps(1) shows it; cut to 15 bytes. */
 void netisr_host_name_thread(const char *name);

@@ -31,11 +31,11 @@ struct mbuf;
 
 /* What lies at a frame's stack pointer.  guard.S knows the offsets. */
 struct netisr_host_frame {
-	struct mbuf **cursor;             /* where the packet in flight stands; handlers' frames only */
+	struct mbuf **cursor;             /* where the packet in flight stands; in other frames the function */
 	struct netisr_host_frame *outer;  /* the next outer one; NULL: none */
 	void *subject;                    /* for whom the call is; the caller's to interpret */
 	struct mbuf **list;               /* the first packet; NULL: no handler's frame */
-	uintptr_t argument;               /* the only packet, or the function's first argument */
+	uintptr_t argument;               /* the only packet, the number of packets, or the function's first argument */
 	uintptr_t saved[6];               /* r15 r14 r13 r12 rbx rbp */
 	uintptr_t caller;                 /* return address */
 };
@@ -69,6 +69,12 @@ struct netisr_host_result netisr_host_call_function(void *subject, netisr_host_f
 
 /* Where a thread goes on after a fault, with its stack pointer at its innermost frame. */
 void netisr_host_recover(void);
+
+/* Where the call of a lost thread returns to (watch.h): the thread ends. */
+void netisr_host_lost(void);
+
+/* The first address of all of these, and the one behind the last. */
+extern const char netisr_host_guard_begin[], netisr_host_guard_end[];
 
 #ifdef __cplusplus
 }

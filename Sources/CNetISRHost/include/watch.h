@@ -7,6 +7,11 @@
  * can be interrupted then: a signal's handler says where it is, and may abandon
  * the call as after a fault, if that is in a plugin's own image. In a library or in the
  * host it is left alone: locks could be held there.
+ *
+ * A call that is in a library for ever is lost with its thread.  From then on others may
+ * do its work: the thread's record is not its own any more, and should the call ever
+ * return, or fault, or call the host, the thread ends without touching anything (netisr_host_lost).  Not while any of the
+ * host's functions is between the plugin's code and the thread's guarded call: these hold state.
  */
 #ifndef _NETISR_WATCH_H_
 #define _NETISR_WATCH_H_
@@ -27,6 +32,7 @@ extern "C" {
 struct netisr_host_watch {
 	int is_open;
 	pthread_t thread;
+	int32_t number;                /* gettid(2) */
 	clockid_t clock;               /* its CPU time */
 	void *frame;                   /* where its innermost frame stands */
 	const uint64_t *words;         /* what it counts its work in */
@@ -35,7 +41,7 @@ struct netisr_host_watch {
 	 * says who may touch them, see watch.c. */
 	uintptr_t wanted_frame;
 	uint64_t wanted_progress;
-	int may_abandon;
+	int means;                     /* NETISR_HOST_WATCH_LOOK, ... */
 	int answer;
 	struct netisr_host_fault fault; /* where it was, unless it went on */
 };
@@ -52,6 +58,12 @@ struct netisr_host_look {
 #define NETISR_HOST_WATCH_PLUGIN    2 /* in a plugin's image */
 #define NETISR_HOST_WATCH_ELSEWHERE 3 /* in a library, or in the host */
 #define NETISR_HOST_WATCH_ABANDONED 4 /* recovered, as after a fault of signal SIGXCPU */
+#define NETISR_HOST_WATCH_LOST      5 /* it never comes back */
+
+/* What an interruption may do. */
+#define NETISR_HOST_WATCH_LOOK    0 /* nothing */
+#define NETISR_HOST_WATCH_ABANDON 1 /* abandon the call, in a plugin's image */
+#define NETISR_HOST_WATCH_LOSE    2 /* the same; in a library, give up the thread */
 
 /* Catches the signal from now on; 0 or an errno value. */
 int netisr_host_watch_install(void);
@@ -64,10 +76,23 @@ void netisr_host_watch_close(struct netisr_host_watch *watch);
 int netisr_host_watch_look(const struct netisr_host_watch *watch, struct netisr_host_look *look);
 
 /*
+ * By the watcher: 1 when the thread sleeps, for whatever (proc_pid_stat(5)); 0 when it
+ * runs, or would if it were given a CPU.
+ */
+int netisr_host_watch_sleeps(const struct netisr_host_watch *watch);
+
+/*
  * By the watcher: interrupts the thread, if it is still where the look says,
  * and waits up to 100 ms for it to take the signal, then for its answer.
  */
-int netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int may_abandon);
+int netisr_host_watch_interrupt(struct netisr_host_watch *watch, const struct netisr_host_look *look, int means);
+
+/* Whether the calling thread is lost; and its end. */
+int netisr_host_is_lost(void);
+__attribute__((noreturn)) void netisr_host_end_lost(void);
+
+/* By the watcher, for each lost thread: nothing on its stack is looked at any more. */
+void netisr_host_taken_over(void);
 
 #ifdef __cplusplus
 }

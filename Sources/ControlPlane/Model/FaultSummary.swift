@@ -31,6 +31,11 @@ public struct FaultSummary: Codable, Sendable {
   public var backtrace: [String]
   /// By name, as "0x...".
   public var registers: [String: String]
+  /// What was done about a thread that never came back; left out for others.
+  public var outcome: String?
+  /// What happened before, a line each: changes of the engine, the workstream's figures, the batch in hand. Left out in
+  /// files of older hosts.
+  public var events: [String]?
   /// The packet in flight, or its beginning, as its handler left it: hexadecimal. Empty where there was none.
   public var packet: String
   /// Bytes of that packet.
@@ -38,7 +43,7 @@ public struct FaultSummary: Codable, Sendable {
 
   enum CodingKeys: String, CodingKey {
     case number, time, plugin, generation, proto, signal, summary, place, code, address, thread, backtrace, registers
-    case packet
+    case outcome, events, packet
     case buildID = "build_id"
     case packetLength = "packet_length"
   }
@@ -60,6 +65,8 @@ public struct FaultSummary: Codable, Sendable {
     backtrace = report.backtrace
     registers = Dictionary(
       fault.registers.map { ($0.name, Self.hexadecimal($0.value)) }, uniquingKeysWith: { first, _ in first })
+    outcome = fault.outcome
+    events = report.events
     packet = fault.packet.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     packetLength = fault.packetLength
   }

@@ -220,6 +220,9 @@ struct CalloutQueue: ~Copyable {
   /// The callout that was taken last has returned.
   func finish() { running.store(0, ordering: .releasing) }
 
+  /// Whether one is being called.
+  var isCalling: Bool { running.load(ordering: .acquiring) != 0 }
+
   // MARK: Under the lock
 
   /// The slot behind an identifier: any number may be asked for.

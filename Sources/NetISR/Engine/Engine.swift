@@ -103,6 +103,7 @@ public final class Engine: @unchecked Sendable {
   let settling = Settling()
   let accounting = Accounting()
   let callouts: Callouts
+  let events = EngineEvents()
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
   let bindsFlag: Atomic<Bool>
@@ -222,6 +223,7 @@ public final class Engine: @unchecked Sendable {
     get { Dispatch(rawValue: globalDispatch.load(ordering: .relaxed)) ?? .direct }
     set {
       precondition(newValue != .default, "netisr: the global dispatch policy can't be the default")
+      events.note("dispatch policy \(newValue.name), was \(dispatchPolicy.name)")
       changeDispatch(of: .max) { globalDispatch.store(newValue.rawValue, ordering: .releasing) }
     }
   }

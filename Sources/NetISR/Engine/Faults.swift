@@ -37,6 +37,7 @@ extension Engine {
     unsafe context.abandonTable()
     unsafe quarantine(number, record)
     let fault = Fault.take()
+    defer { events.note("protocol \(number): quarantined: \(fault.summary)") }
     if let onFault = unsafe onFault { onFault(number, fault) }
   }
 
@@ -91,7 +92,7 @@ extension Engine {
 
   /// Takes a record out of service for good, and all others of its registration. Inside of the section in which it
   /// faulted, so that it is not freed meanwhile.
-  private func quarantine(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>) {
+  func quarantine(_ number: Int, _ record: UnsafeMutablePointer<ProtocolRecord>) {
     shortcuts.withLock {
       faulty[number] = unsafe record.pointee.generation
       guard let present = unsafe protocols.entrance(number) ?? protocols.service(number),

@@ -17,6 +17,7 @@ extension Engine {
       guard limit >= 0, limit <= configuration.maxQueueLimit else {
         throw EngineError(EINVAL, "queue limit \(limit): expected 0 to \(configuration.maxQueueLimit)")
       }
+      events.note("protocol \(proto): queue limit \(limit)")
       setQueueLimit(number, limit)
     }
   }
@@ -44,6 +45,7 @@ extension Engine {
       let old = try registration(number)
       var record = unsafe old.record.pointee
       record.dispatch = dispatch
+      events.note("protocol \(proto): dispatch policy \(dispatch.name)")
       publish(record, in: number, insteadOf: old)
     }
   }

@@ -362,6 +362,35 @@ struct PacketQueue: ~Copyable {
     hybridCount.wrappingAdd(old.hybridDispatched, ordering: .relaxed)
   }
 
+  /// What an executor that is lost had taken over goes back, but for what it had handled, and the packet in its hand: how many
+  /// of its batch were handled. By who takes its place.
+  ///
+  /// The batch's packets still stand in their slots: no sender may write there before they are consumed. Those that were
+  /// dropped on the way, for a vnet, are not in the executor's list, which `rest` says: what is behind the packet in hand, up to
+  /// a nil.
+  func takeBack(
+    inHand m: UnsafeMutablePointer<mbuf>, batch: UInt, handled: (Int, (Int) -> UnsafeMutablePointer<mbuf>) -> Int,
+    rest: (Int) -> UnsafeMutablePointer<mbuf>?
+  ) -> Int? {
+    let begin = consumed.load(ordering: .relaxed)
+    let end = detached.load(ordering: .relaxed)
+    let batchEnd = begin &+ min(batch, end &- begin)
+    var position = begin
+    while position != batchEnd, unsafe packet(at: position) != m { position &+= 1 }
+    guard position != batchEnd else { return nil }
+    let count = unsafe handled(Int(position &- begin)) { unsafe packet(at: begin &+ UInt($0)) }
+    var left: [UnsafeMutablePointer<mbuf>] = unsafe []
+    for index in 1..<max(1, Int(batchEnd &- position)) {
+      guard let m = unsafe rest(index) else { break }
+      unsafe left.append(m)
+    }
+    for later in batchEnd..<end { unsafe left.append(packet(at: later)) }
+    consume(upTo: position &+ 1, handled: count)
+    // An owner relies on that `detached` only grows.
+    withoutOwner { unsafe putBack(left, before: end) }
+    return count
+  }
+
   // MARK: Any thread
 
   /// Whether nothing is queued nor in hand.

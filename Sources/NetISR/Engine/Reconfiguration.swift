@@ -22,7 +22,9 @@ extension Engine {
       let count = Self.workerCount(for: maxThreads, cpuCount: configuration.cpuCount)
       let old = workers
       wantedCount.store(maxThreads, ordering: .relaxed)
-      if count != old.count { replace(old, with: WorkerSet(count: count, isHeld: true)) }
+      guard count != old.count else { return }
+      events.note("\(count) workstreams, were \(old.count)")
+      replace(old, with: WorkerSet(count: count, isHeld: true))
     }
   }
 

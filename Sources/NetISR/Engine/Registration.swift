@@ -63,6 +63,7 @@ extension Engine {
       accounting.begin(number)
       unsafe protocols.setService(number, record)
       unsafe setEntrance(number, record)
+      events.note("\(name) (protocol \(number)) registered")
     }
   }
 
@@ -83,6 +84,7 @@ extension Engine {
       if limit != old.queueLimit { setQueueLimit(number, limit) }
       let present = try registration(number)
       let record = unsafe makeRecord(handler, workers, present.record.pointee.queues)
+      events.note("\(name) (protocol \(number)): another handler took over")
       publish(record, in: number, insteadOf: present, report: report)
     }
   }
@@ -97,6 +99,7 @@ extension Engine {
     try withControl { () throws(EngineError) in
       let number = try Self.checkNumber(proto)
       let registration = try registration(number)
+      events.note("\(registration.name) (protocol \(number)): withdrawn")
       unsafe setEntrance(number, nil)
       // Whoever found the entrance open has queued, or handled, when this returns.
       gracePeriod.wait(report: report)
@@ -131,6 +134,7 @@ extension Engine {
   public func registerVnet(_ proto: UInt32, _ vnet: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
+      events.note("protocol \(number): enabled in vnet \(vnet)")
       vnets.set(number, in: vnet, to: true)
       refreshShortcut(number)
     }
@@ -140,6 +144,7 @@ extension Engine {
   public func unregisterVnet(_ proto: UInt32, _ vnet: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let number = try checkVnet(proto, vnet)
+      events.note("protocol \(number): disabled in vnet \(vnet)")
       vnets.set(number, in: vnet, to: false)
       refreshShortcut(number)
       // Whoever found it enabled has queued, or handled, when this returns.
@@ -157,6 +162,7 @@ extension Engine {
     if let own = unsafe netisr_host_context(), unsafe own.pointee.depth > 0 || own.pointee.registering != nil {
       throw EngineError(EPERM, "code of a plugin can't change registrations: its host does")
     }
+    ThreadContext.endIfLost()
     return try control.withLock(body)
   }
 

@@ -8,11 +8,12 @@ import Synchronization
 // of the thread, not of the clock: a machine that is busy with other things makes no handler slow. Such a call gets two strikes. At the first, the thread
 // is interrupted to say where it is, which is reported while it still hangs. At the second, and each time after, it is made to leave the call as
 // after a fault, if it is in the plugin's own code just then; in a library or in the host it is left alone, for it could hold a lock
-// there, and tried again. A thread that waits in a call, and uses no CPU time, is reported, too, after ten times as long; nobody
-// can free it.
+// there, and tried again, up to ten strikes. A thread that sleeps in a call is reported, too, after ten times as
+// long. What is in a library even then, or twice as long when it waits, is lost, and its thread with it: others go on in
+// its place (`Engine.takeOver`). Where the host's own functions are in between, it stays as it is.
 //
 // Rejected: a timer for each call (a system call, or two loads and a store, for each packet), and ending the thread (its
-// locks, and its workstream, would go with it). What a handler does that dispatches packets for ever is not found: it works.
+// locks would go with it). What a handler does that dispatches packets for ever is not found: it works.
 
 extension Engine {
   /// A call that has not returned for too long.
@@ -54,9 +55,12 @@ final class Watchdog: @unchecked Sendable {
     /// When it was first seen: by the thread's CPU time, and by the watchdog's clock.
     var cpu: UInt64
     var seen: UInt64
-    var strikes = 0
+    var strikes: UInt64 = 0
     var isReported = false
   }
+
+  /// Strikes, and bounds that a thread may wait, before more is done than to look.
+  private static let patience: UInt64 = 10
 
   private unowned let engine: Engine
   /// 1 when it is to end: the thread sleeps on it.
@@ -96,35 +100,64 @@ final class Watchdog: @unchecked Sendable {
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     var hangs: [Engine.Hang] = []
+    var lost: [UnsafeMutablePointer<ThreadContext>] = unsafe []
     unsafe engine.threads.forEachWatched { record in
-      if let hang = unsafe look(at: record, bound, now) { hangs.append(hang) }
+      switch unsafe look(at: record, bound, now) {
+      case .nothing: break
+      case .hangs(let hang): hangs.append(hang)
+      case .isLost: unsafe lost.append(record)
+      }
     }
-    // Without the lock: threads may come and go again.
+    // Without the lock: threads may come and go again. Not the lost ones, whose records nobody gives back.
     for hang in hangs { unsafe engine.onHang?(hang) }
+    for index in unsafe lost.indices { unsafe engine.takeOver(lost[index]) }
+  }
+
+  private enum Finding {
+    case nothing
+    case hangs(Engine.Hang)
+    /// It was told that it is lost.
+    case isLost
   }
 
   /// One thread, which can't go away meanwhile; what is to be told of it.
-  private func look(at record: UnsafeMutablePointer<ThreadContext>, _ bound: UInt64, _ now: UInt64) -> Engine.Hang? {
+  private func look(at record: UnsafeMutablePointer<ThreadContext>, _ bound: UInt64, _ now: UInt64) -> Finding {
     let key = UInt(bitPattern: record)
     let watch = unsafe record.pointee.watch
+    let isGone = unsafe record.pointee.isLost.load(ordering: .relaxed)
     var look = netisr_host_look()
     guard unsafe netisr_host_watch_look(watch, &look) != 0, look.frame != 0 else {
       suspicions[key] = nil
-      return nil
+      // A lost one has ended.
+      if isGone { unsafe netisr_host_watch_close(watch) }
+      return .nothing
     }
     guard var suspicion = suspicions[key], suspicion.frame == look.frame, suspicion.progress == look.progress else {
       suspicions[key] = Suspicion(frame: look.frame, progress: look.progress, cpu: look.cpu, seen: now)
-      return nil
+      return .nothing
     }
     let used = look.cpu &- suspicion.cpu
     let isWaiting = used < bound
-    guard !isWaiting || (now &- suspicion.seen >= 10 * bound && !suspicion.isReported) else { return nil }
-
-    let answer = unsafe netisr_host_watch_interrupt(watch, &look, !isWaiting && suspicion.strikes > 0 ? 1 : 0)
+    if isWaiting {
+      guard now &- suspicion.seen >= (suspicion.isReported ? 2 : 1) * Self.patience * bound else { return .nothing }
+      // What a busy machine gives no time to does not wait.
+      guard unsafe netisr_host_watch_sleeps(watch) != 0 else { return .nothing }
+    }
+    let means =
+      isWaiting
+      ? (suspicion.isReported ? NETISR_HOST_WATCH_LOSE : NETISR_HOST_WATCH_LOOK)
+      : suspicion.strikes == 0
+        ? NETISR_HOST_WATCH_LOOK
+        : suspicion.strikes < Self.patience ? NETISR_HOST_WATCH_ABANDON : NETISR_HOST_WATCH_LOSE
+    let answer = unsafe netisr_host_watch_interrupt(watch, &look, means)
+    if answer == NETISR_HOST_WATCH_LOST {
+      suspicions[key] = nil
+      return .isLost
+    }
     guard answer == NETISR_HOST_WATCH_PLUGIN || answer == NETISR_HOST_WATCH_ELSEWHERE else {
       // It went on; or was made to, and tells of it itself.
       if answer != NETISR_HOST_WATCH_NONE { suspicions[key] = nil }
-      return nil
+      return .nothing
     }
     defer { suspicions[key] = suspicion }
     if !isWaiting {
@@ -132,8 +165,8 @@ final class Watchdog: @unchecked Sendable {
       // The next strike takes as long again.
       suspicion.cpu = look.cpu
     }
-    guard !suspicion.isReported else { return nil }
+    guard !suspicion.isReported else { return .nothing }
     suspicion.isReported = true
-    return Engine.Hang(place: unsafe Fault(watch.pointee.fault), time: used, isWaiting: isWaiting)
+    return .hangs(Engine.Hang(place: unsafe Fault(watch.pointee.fault), time: used, isWaiting: isWaiting))
   }
 }

@@ -6,7 +6,7 @@ import Glibc
 
 extension Engine {
   /// Packets that are handled in one grace-period section; the next ones are fetched meanwhile.
-  private static let batch: UInt = 32
+  static let batch: UInt = 32
   /// How long a worker waits for company after a short round, in pauses of some 25 ns: a sender that is faster than the
   /// worker then finds it busy with many packets, rather than each packet a worker that is looking at its queue.
   private static let linger = 16
@@ -107,7 +107,7 @@ extension Engine {
     return returned
   }
 
-  /// Drops those of a vnet in which their protocol is disabled; the others move up: how many.
+  /// Drops those of a vnet in which their protocol is disabled; the others move up, with nil behind them: how many.
   private func admitted(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, _ number: Int,
     _ context: UnsafeMutablePointer<ThreadContext>
@@ -122,6 +122,7 @@ extension Engine {
         unsafe _ = drop(context, m, number, .purged, 0)
       }
     }
+    for index in kept..<count { unsafe list[index] = nil }
     return kept
   }
 

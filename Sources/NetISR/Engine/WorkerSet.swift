@@ -1,4 +1,5 @@
 import CNetISR
+import Glibc
 import Synchronization
 
 /// The workstreams of an engine, and their queues: for each protocol a row, with one queue for each workstream.
@@ -12,8 +13,11 @@ final class WorkerSet: @unchecked Sendable {
   let streams: UnsafeMutablePointer<Workstream>
   /// Whether the worker threads are to end when nothing is left to do.
   let isStopping = Atomic(false)
-  /// Worker threads. Guarded by the engine's control lock.
-  var threads: [Thread] = []
+  /// Worker threads, by workstream, while they run. A lock of its own: who takes a lost one's place can't wait for a change,
+  /// which may be waiting for that thread.
+  private var threadList: [Thread] = []
+  private let threadLock = Lock()
+  var threads: [Thread] { threadLock.withLock { threadList } }
 
   // Addresses as integers: the compiler's thread sanitizer pass has no atomics over pointers.
   private let rows: UnsafeMutablePointer<Atomic<UInt>>
@@ -81,6 +85,33 @@ final class WorkerSet: @unchecked Sendable {
   /// Whether nothing is queued nor in hand, and nobody runs. Under the conditions of `row`.
   var isDrained: Bool {
     !(1..<Protocols.count).contains(where: isBusy) && (0..<count).allSatisfy { unsafe streams[$0].isIdle }
+  }
+
+  /// The worker threads begin. [control]
+  func begin(_ threads: [Thread]) { threadLock.withLock { threadList = threads } }
+
+  /// Waits until all have ended, and those that came in the place of lost ones too. [control]
+  func joinThreads() {
+    var over: Set<ObjectIdentifier> = []
+    while true {
+      let next = threadLock.withLock { () -> Thread? in
+        let next = threadList.first { !over.contains(ObjectIdentifier($0)) }
+        if next == nil { threadList = [] }
+        return next
+      }
+      guard let next else { return }
+      next.join()
+      over.insert(ObjectIdentifier(next))
+    }
+  }
+
+  /// Puts another thread in the place of the lost one, if that is a worker: its workstream.
+  func replace(_ lost: pthread_t, by make: (Int) -> Thread) -> Int? {
+    threadLock.withLock {
+      guard let wsid = threadList.firstIndex(where: { $0.isSame(as: lost) }) else { return nil }
+      threadList[wsid] = make(wsid)
+      return wsid
+    }
   }
 
   /// Lets held workstreams run.

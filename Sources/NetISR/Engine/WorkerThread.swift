@@ -30,14 +30,16 @@ extension Engine {
   /// [control], locked
   func start(_ set: WorkerSet) {
     set.isStopping.store(false, ordering: .relaxed)
-    for wsid in 0..<set.count {
-      set.threads.append(
-        Thread(name: "netisr/\(wsid)") { [unowned self] in
-          self.withAttachedThread(cpu: UInt32(wsid)) { unsafe self.work(set, wsid, ThreadContext.current!) }
-        })
-    }
+    set.begin((0..<set.count).map { makeWorker(set, $0) })
     if bindsWorkers, let failure = place(set, isBound: true) {
       unsafe onLog?(UInt32(NETISR_LOG_WARNING), nil, failure.description)
+    }
+  }
+
+  /// A thread that runs a workstream from now on.
+  func makeWorker(_ set: WorkerSet, _ wsid: Int) -> Thread {
+    Thread(name: "netisr/\(wsid)") { [unowned self] in
+      self.withAttachedThread(cpu: UInt32(wsid)) { unsafe self.work(set, wsid, ThreadContext.current!) }
     }
   }
 
@@ -45,8 +47,7 @@ extension Engine {
   func stop(_ set: WorkerSet) {
     set.isStopping.store(true, ordering: .relaxed)
     for wsid in 0..<set.count { unsafe set.streams[wsid].wake() }
-    for thread in set.threads { thread.join() }
-    set.threads = []
+    set.joinThreads()
     // A signal that nobody took means work only where something is pending.
     for wsid in 0..<set.count where unsafe set.streams[wsid].takeSignal() {
       unsafe set.streams[wsid].announceSleep()

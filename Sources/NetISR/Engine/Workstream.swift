@@ -23,10 +23,13 @@ struct Workstream: ~Copyable {
   /// again and again, the senders soon take turns by compare and exchange.
   private static let patience: ClosedRange<UInt32> = 64...65536
 
+  /// In `taken`, where there is no record: a change, or who holds a workstream that nobody may run yet.
+  private static let change: UInt = 1
+
   let wsid: Int
 
-  /// 1 while somebody other than the preferred sender is the executor.
-  private let taken: Atomic<UInt32>
+  /// The executor, unless it is the preferred sender: its record's address, or `change`; 0 for none.
+  private let taken: Atomic<UInt>
   /// Whether a change waits for its turn: the worker steps back.
   private let wanted = Atomic<UInt32>(0)
   private let sleep = Atomic<UInt32>(Workstream.asleep)
@@ -42,7 +45,7 @@ struct Workstream: ~Copyable {
   /// A workstream whose worker sleeps; one that is held has an executor, until `leave`.
   init(wsid: Int, isHeld: Bool) {
     self.wsid = wsid
-    taken = Atomic(isHeld ? 1 : 0)
+    taken = Atomic(isHeld ? Self.change : 0)
   }
 
   // MARK: Executors
@@ -80,7 +83,7 @@ struct Workstream: ~Copyable {
   @inline(never)
   private func tryTake(_ sender: UInt) -> Turn? {
     guard wanted.load(ordering: .relaxed) == 0,
-      taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
+      taken.compareExchange(expected: 0, desired: sender, ordering: .acquiringAndReleasing).exchanged
     else { return nil }
     endPreference()
     let count = lastSender.load(ordering: .relaxed) == sender ? streak.load(ordering: .relaxed) &+ 1 : 0
@@ -106,9 +109,10 @@ struct Workstream: ~Copyable {
     if preferred.load(ordering: .relaxed) == UInt(bitPattern: executor), let turn = unsafe enterPreferred(executor) {
       return turn
     }
+    let name = UInt(bitPattern: executor)
     var backoff = Backoff()
     while wanted.load(ordering: .relaxed) != 0
-      || !taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged
+      || !taken.compareExchange(expected: 0, desired: name, ordering: .acquiringAndReleasing).exchanged
     {
       backoff.pause()
     }
@@ -120,7 +124,7 @@ struct Workstream: ~Copyable {
   func enterFirst() {
     wanted.wrappingAdd(1, ordering: .relaxed)
     var backoff = Backoff()
-    while !taken.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged {
+    while !taken.compareExchange(expected: 0, desired: Self.change, ordering: .acquiringAndReleasing).exchanged {
       backoff.pause()
     }
     endPreference()
@@ -135,6 +139,16 @@ struct Workstream: ~Copyable {
   func leave() {
     // Release: pairs with the acquire of the next one.
     taken.store(0, ordering: .releasing)
+  }
+
+  /// How a thread that will never `leave` is the executor; nil when it is not. By who takes its place.
+  func turn(of lost: UnsafeMutablePointer<ThreadContext>) -> Turn? {
+    let name = UInt(bitPattern: lost)
+    if taken.load(ordering: .acquiring) == name { return .taken }
+    if preferred.load(ordering: .acquiring) == name, unsafe lost.pointee.dispatching.load(ordering: .acquiring) != 0 {
+      return .preferred
+    }
+    return nil
   }
 
   /// By who holds `taken`: returns when the preferred sender is outside, and preferred no more.

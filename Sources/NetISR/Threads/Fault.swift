@@ -5,7 +5,7 @@ import Glibc
 public struct Fault: Error, Sendable {
   /// Nanoseconds since 1970.
   public let time: UInt64
-  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT; SIGXCPU for a call that did not return.
+  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT; SIGXCPU for a call that did not return; 0: see `called`.
   public let signal: Int32
   /// `si_code` of sigaction(2).
   public let code: Int32
@@ -15,6 +15,14 @@ public struct Fault: Error, Sendable {
   public let instruction: UInt
   /// The innermost address in the plugin's image: another one in a library function that it called.
   public let pluginAddress: UInt
+  /// The function, with its argument, that would have ended the process or the thread: `exit(3)`.
+  public let called: String?
+  /// Whether the thread never came back.
+  public let isThreadLost: Bool
+  /// What was done about a thread that never came back; nil for others.
+  public var outcome: String?
+  /// Where the packet in flight stood among those of its batch, from 1, and how many these were; nil where there was none.
+  public let placeInBatch: (number: Int, count: Int)?
   /// Whether the stack was exhausted.
   public let isStackOverflow: Bool
   /// The kernel's number of the thread.
@@ -35,6 +43,10 @@ public struct Fault: Error, Sendable {
     address = unsafe fault.address
     instruction = unsafe fault.pc
     pluginAddress = unsafe fault.plugin_pc
+    called = unsafe fault.called.map { unsafe "\(String(cString: $0))(\(fault.status))" }
+    isThreadLost = unsafe fault.is_lost != 0
+    placeInBatch =
+      unsafe fault.batch_count == 0 ? nil : (Int(fault.batch_index) + 1, Int(fault.batch_count))
     isStackOverflow = unsafe fault.is_overflow != 0
     thread = unsafe fault.thread
     var fault = unsafe fault
@@ -66,6 +78,7 @@ public struct Fault: Error, Sendable {
     case SIGILL: "SIGILL"
     case SIGABRT: "SIGABRT"
     case SIGXCPU: "SIGXCPU"
+    case 0: "none"
     default: "signal \(signal)"
     }
   }
@@ -73,6 +86,8 @@ public struct Fault: Error, Sendable {
   /// What happened, in a few words: `SIGSEGV at 0x10`, `stack overflow`.
   public var summary: String {
     if isStackOverflow { return "stack overflow" }
+    if let called { return "called \(called)" }
+    if isThreadLost { return "never returned" }
     return switch signal {
     case SIGSEGV, SIGBUS: "\(signalName) at 0x\(String(address, radix: 16))"
     case SIGXCPU: "did not return"
@@ -97,5 +112,40 @@ extension Engine {
     if result.returned == 1 { return result.value }
     if let context = unsafe netisr_host_context() { unsafe context.abandonTable() }
     throw Fault.take()
+  }
+
+  /// How a call of a plugin's code ended.
+  public enum CallEnd: Sendable {
+    /// It returned a value.
+    case returned(UInt)
+    case faulted(Fault)
+    /// It never did: the watchdog has given up its thread.
+    case lost
+  }
+
+  /// The same on a thread of its own, as code of the plugin's registration: so that the caller goes on, whatever becomes of
+  /// the call. What a lost call was given is its own for ever. [control]
+  public func callAside(
+    of identity: PluginIdentity, _ function: UnsafeRawPointer, _ argument: UInt = 0
+  ) -> CallEnd {
+    let end = End()
+    let function = UInt(bitPattern: function)
+    let thread = Thread(name: "netisr-register") {
+      self.withRegistration(of: identity) {
+        // The caller's function, as an integer for the way to this thread.
+        guard let function = unsafe UnsafeRawPointer(bitPattern: function) else { return }
+        do throws(Fault) {
+          end.value = .returned(unsafe try self.callGuarded(function, argument))
+        } catch {
+          end.value = .faulted(error)
+        }
+      }
+    }
+    return thread.join() ? end.value : .lost
+  }
+
+  // Written by the call's thread, and read when that has ended.
+  private final class End: @unchecked Sendable {
+    var value = CallEnd.lost
   }
 }

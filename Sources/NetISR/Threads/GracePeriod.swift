@@ -14,7 +14,7 @@ import Synchronization
 /// Either the thread's epoch is then visible to the writer, or the thread will see the new registration.
 ///
 /// Rejected: a reader-writer lock and reference counts (a shared cache line per packet, 4 to 48 ns), and a fence in the
-/// reader (5 to 10 ns). The cost is on the writer: tens of microseconds for the barrier, and as long as the
+/// reader (5 to 10 ns). A thread that is lost (`Engine.takeOver`) is not waited for. The cost is on the writer: tens of microseconds for the barrier, and as long as the
 /// longest handler that was running.
 @safe
 final class GracePeriod: @unchecked Sendable {
@@ -50,7 +50,8 @@ final class GracePeriod: @unchecked Sendable {
       var inside = 0
       unsafe threads.forEach { record in
         let epoch = unsafe record.pointee.epoch.load(ordering: .acquiring)
-        if epoch != 0 && epoch < target { inside += 1 }
+        // Acquire: pairs with the release in `Engine.takeOver`.
+        if epoch != 0 && epoch < target, unsafe !record.pointee.isLost.load(ordering: .acquiring) { inside += 1 }
       }
       if inside == 0 { return }
       rounds += 1

@@ -20,10 +20,25 @@ public final class Thread: @unchecked Sendable {
     precondition(error == 0, "pthread_create: errno \(error)")
   }
 
-  /// Waits for the thread's end.
-  public func join() {
-    _ = pthread_join(handle, nil)
+  /// Waits for the thread's end: whether it came; a thread that is lost is let go.
+  @discardableResult
+  public func join() -> Bool {
+    while true {
+      // It says when it ends, but not when it is lost: looked at 50 times a second.
+      if netisr_host_join(handle, 20) == 0 {
+        // Its number is free for others.
+        _ = LostThreads.remove(handle)
+        return true
+      }
+      if LostThreads.remove(handle) {
+        _ = pthread_detach(handle)
+        return false
+      }
+    }
   }
+
+  /// Whether it is that one.
+  func isSame(as other: pthread_t) -> Bool { pthread_equal(handle, other) != 0 }
 
   /// Lets the thread go: nobody will join it.
   public func detach() {

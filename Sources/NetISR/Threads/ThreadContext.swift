@@ -53,6 +53,9 @@ struct ThreadContext: ~Copyable {
   /// What this thread received, handled and dropped.
   let traffic: TrafficCounters
 
+  /// Whether its thread never comes back: what it was in the middle of is nobody's any more. Pairs with `GracePeriod.wait`.
+  let isLost = Atomic(false)
+
   /// For the watchdog; used under the lock of the registry of threads, and by the thread's own signal handler.
   let watch: UnsafeMutablePointer<netisr_host_watch>
 
@@ -66,10 +69,16 @@ struct ThreadContext: ~Copyable {
     return unsafe attached()
   }
 
+  /// Ends the calling thread if it is lost: its record was taken from it, and it is to get no other.
+  static func endIfLost() {
+    if netisr_host_is_lost() != 0 { netisr_host_end_lost() }
+  }
+
   /// Out of line: it would cost every caller of `current` the saving of all registers.
   @inline(never)
   private static func attached() -> UnsafeMutablePointer<ThreadContext>? {
-    unsafe Engine.default?.attachCurrentThread()
+    endIfLost()
+    return unsafe Engine.default?.attachCurrentThread()
   }
 }
 

@@ -25,6 +25,7 @@ enum FaultText {
     text += "protocol  \(fault.proto)\n"
     text += "signal    \(fault.signal), code \(fault.code), address \(fault.address)\n"
     text += "thread    \(fault.thread)\n"
+    if let outcome = fault.outcome { text += "outcome   \(outcome)\n" }
     text += "\nbacktrace\n"
     for (index, place) in fault.backtrace.enumerated() { text += "  #\(index)  \(place)\n" }
     text += "\nregisters\n"
@@ -34,6 +35,9 @@ enum FaultText {
       text += (index % 3 == 0 ? "  " : "") + name + value + (index % 3 == 2 ? "\n" : "")
     }
     if fault.registers.count % 3 != 0 { text += "\n" }
+    if let events = fault.events, !events.isEmpty {
+      text += "\nlast events\n" + events.map { "  \($0)\n" }.joined()
+    }
     text += "\npacket, \(fault.packetLength) bytes\n" + dump(fault.packetBytes)
     return text
   }

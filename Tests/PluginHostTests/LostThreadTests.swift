@@ -1,0 +1,228 @@
+import CNetISR
+import Foundation
+import NetISR
+import PluginHost
+import TestSupport
+import Testing
+
+/// A call that is in a library for ever takes its thread with it, and nothing else. Under a sanitizer, functions of the library are
+/// its own, in the host's program, and there a thread is never given up.
+@Suite(.serialized, .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
+struct LostThreadTests {
+  /// Ways never to return.
+  private enum Hang: String, CaseIterable {
+    /// It waits for a lock that it has.
+    case deadlock = "pthread_mutex_lock(&mutex); pthread_mutex_lock(&mutex);"
+    /// A search in a tree that is a circle, by the library's own comparison: no instruction of the plugin's is ever run.
+    case loopInsideTheLibrary = """
+      static struct { const char *key; uintptr_t left, right; } node = {"b", 0, 0};
+      void *root = &node;
+      node.left = (uintptr_t)&node;
+      (void)tfind("a", &root, (int (*)(const void *, const void *))strcmp);
+      """
+    /// Nobody will ever write.
+    case endlessRead = "int ends[2]; char c; if (pipe(ends) == 0 && read(ends[0], &c, 1) == 1) counter_add(mine, 1);"
+  }
+
+  private static let before = """
+    #include <search.h>
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static struct callout timer;
+    static void hang(void *argument)
+    {
+      (void)argument;
+      pthread_mutex_lock(&mutex);
+      pthread_mutex_lock(&mutex);
+    }
+    __attribute__((used)) static void *users[] = {&mutex, &timer, hang};
+    """
+
+  /// A zoo that gives calls 20 ms: a thread is given up after some 200 ms, or 400 ms of waiting.
+  private func withHangs(
+    _ dispatch: Dispatch, _ handling: String, registering: String = "", _ body: (Zoo) throws -> Void
+  ) throws {
+    try withZoo(dispatch) { zoo in
+      zoo.engine.watchdogBound = 20_000_000
+      try zoo.engine.startWatchdog()
+      defer { zoo.engine.stopWatchdog() }
+      try zoo.load(before: Self.before, handling: handling, registering: registering)
+      try body(zoo)
+    }
+  }
+
+  private func lostReport(_ zoo: Zoo) throws -> FaultReport {
+    #expect(eventually { zoo.faults.reports.contains { $0.fault.isThreadLost } })
+    return try #require(zoo.faults.reports.first { $0.fault.isThreadLost })
+  }
+
+  /// The worker is lost with the third of six packets. Another takes its place: what the other protocol had queued comes in
+  /// order, and the plugin can be replaced, and unloaded, with nobody waiting for the lost thread.
+  @Test(arguments: Hang.allCases)
+  private func aWorkersPlaceIsTaken(_ hang: Hang) throws {
+    try withHangs(.deferred, hang.rawValue) { zoo in
+      var flows = FlowSender()
+      defer { flows.free() }
+      zoo.engine.withAttachedThread {
+        for first in "..!..." as String { #expect(netisr_dispatch(12, Zoo.packet(first)) == 0) }
+        flows.send(200, on: zoo.engine)
+      }
+      let report = try lostReport(zoo)
+      #expect(report.plugin == "bad" && report.proto == 12 && report.place.hasPrefix("input+0x"), "\(report.place)")
+      #expect(report.fault.summary == "never returned")
+      #expect(report.fault.outcome?.hasPrefix("its thread is lost; workstream") == true)
+      #expect(report.fault.outcome?.hasSuffix("goes on with another thread") == true)
+      #expect(zoo.log.contains("goes on with another thread"))
+      zoo.engine.withAttachedThread {
+        #expect(netisr_dispatch(12, Zoo.packet(".")) == EPROTONOSUPPORT)
+        flows.send(2000, on: zoo.engine)
+      }
+      #expect(eventually { zoo.engine.isDrained })
+      #expect(zoo.engine.counterValue(named: "probe.build1") == 2200 && flows.refused == 0)
+      #expect(zoo.engine.counterValue(named: "probe.disorder") == 0)
+      let balance = zoo.engine.conservation()
+      #expect(balance.isBalanced && balance.handled == 2202, "\(balance)")
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 5"])
+      // The one in flight is anybody's.
+      #expect(zoo.engine.mbufStatistics.mbufs.inFlight == 1)
+
+      try CPlugin.compile(zoo.source(handling: "", build: 2), to: zoo.file)
+      try zoo.host.reload("bad")
+      zoo.engine.withAttachedThread { #expect(netisr_dispatch(12, Zoo.packet(".")) == 0) }
+      #expect(eventually { zoo.engine.isDrained })
+      try zoo.engine.setWorkerCount(1)
+      try zoo.expectOthersServed()
+      try zoo.host.unload("bad")
+      // The thread is in it.
+      #expect(zoo.host.list().contains { $0.name == "bad" && $0.generation == 1 && $0.state == .quarantined })
+    }
+  }
+
+  /// A sender is lost, with the workstream that it was the executor of under hybrid dispatch: taken at its first packet, or
+  /// preferred after many.
+  @Test(arguments: [(Dispatch.direct, 0), (.hybrid, 0), (.hybrid, 500)])
+  func aSenderIsLeftBehind(_ dispatch: Dispatch, _ goodOnes: Int) throws {
+    try withHangs(dispatch, Hang.deadlock.rawValue) { zoo in
+      let engine = zoo.engine
+      let sender = NetISR.Thread(name: "sender") {
+        engine.withAttachedThread {
+          for _ in 0..<goodOnes { _ = netisr_dispatch(12, Zoo.packet(".")) }
+          var batch: [UnsafeMutablePointer<mbuf>?] = "..!..".map { Zoo.packet($0) }
+          _ = netisr_dispatch_batch(12, 0, &batch, 5)
+        }
+      }
+      let report = try lostReport(zoo)
+      #expect(report.fault.placeInBatch.map { [$0.number, $0.count] } == [3, 5])
+      let outcome = try #require(report.fault.outcome)
+      #expect(outcome.hasPrefix("its thread is lost, and what that received from is served no more"))
+      try zoo.expectOthersServed()
+      #expect(eventually { engine.isDrained })
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && Int(balance.handled) == 102 + goodOnes, "\(balance)")
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 3"])
+      #expect(engine.mbufStatistics.mbufs.inFlight == 1)
+      // Nobody waits for it: neither a change, nor who joins it.
+      try zoo.host.unload("bad")
+      #expect(!sender.join())
+    }
+  }
+
+  /// A handler that dispatches directly into the one that hangs loses the packet in its hand, and not those behind it.
+  @Test(arguments: [Dispatch.direct, .deferred])
+  func aProtocolInBetweenLosesOnePacket(_ dispatch: Dispatch) throws {
+    try withHangs(dispatch, Hang.deadlock.rawValue) { zoo in
+      let engine = zoo.engine
+      try engine.setDispatchPolicy(of: 12, to: .direct)
+      try CPlugin.compile(Self.relay, to: "\(zoo.folder)/relay.so", isInstrumented: false)
+      try zoo.host.load("\(zoo.folder)/relay.so")
+      let sender = NetISR.Thread(name: "sender") {
+        engine.withAttachedThread {
+          var batch: [UnsafeMutablePointer<mbuf>?] = "..!.....".map { Zoo.packet($0) }
+          _ = netisr_dispatch_batch(13, 0, &batch, 8)
+        }
+      }
+      _ = try lostReport(zoo)
+      #expect(eventually { engine.isDrained })
+      #expect(sender.join() == (dispatch == .deferred))
+      // All but the lost one; five of them find nobody to hand on to.
+      #expect(engine.counterValue(named: "relay.handled") == 8)
+      let balance = engine.conservation()
+      #expect(balance.isBalanced, "\(balance)")
+      // Of protocol 12 the one that hangs, and those that come after; of 13 the one whose handler never returned.
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 7"])
+      #expect(balance.handled == 2 + 7)
+      try zoo.expectOthersServed()
+    }
+  }
+
+  private static let relay = """
+    #include <CNetISR.h>
+    NETISR_PLUGIN("relay", 13, 1, 1);
+    static counter_t handled;
+    static void input(struct mbuf *m)
+    {
+      counter_add(handled, 1);
+      netisr_dispatch(12, m);
+    }
+    int netisr_plugin_register(struct netisr_handler *nhp)
+    {
+      nhp->nh_name = "relay";
+      nhp->nh_handler = input;
+      nhp->nh_proto = 13;
+      nhp->nh_policy = NETISR_POLICY_FLOW;
+      return (counter_define("relay.handled", &handled));
+    }
+    """
+
+  /// Should it ever come out, it finds that it is nobody's: it ends, having touched nothing.
+  @Test func aThreadThatComesBackEnds() throws {
+    try withHangs(.deferred, Hang.deadlock.rawValue) { zoo in
+      zoo.engine.withAttachedThread { #expect(netisr_dispatch(12, Zoo.packet("!")) == 0) }
+      let report = try lostReport(zoo)
+      let handled = zoo.engine.counterValue(named: "bad.handled")
+      #expect(FileManager.default.fileExists(atPath: "/proc/self/task/\(report.fault.thread)"))
+      // futex(2): rdi is the word, which is the mutex's first.
+      let word = try #require(report.fault.registers.first { $0.name == "rdi" }?.value)
+      pthread_mutex_unlock(UnsafeMutablePointer(bitPattern: word)!)
+      #expect(eventually { !FileManager.default.fileExists(atPath: "/proc/self/task/\(report.fault.thread)") })
+      #expect(zoo.engine.counterValue(named: "bad.handled") == handled)
+      try zoo.expectOthersServed()
+      #expect(zoo.engine.conservation().isBalanced)
+    }
+  }
+
+  @Test func aTimerThatNeverReturnsIsLeftBehind() throws {
+    let timer = "callout_init(&timer, 0); callout_reset(&timer, 1000000, hang, NULL);"
+    try withHangs(.deferred, "", registering: timer) { zoo in
+      #expect(try lostReport(zoo).proto == 12)
+      zoo.engine.withAttachedThread { #expect(netisr_dispatch(12, Zoo.packet(".")) == EPROTONOSUPPORT) }
+      try zoo.expectOthersServed()
+      try zoo.host.unload("bad")
+      #expect(zoo.engine.conservation().isBalanced)
+    }
+  }
+
+  @Test func aRegistrationThatNeverReturnsIsRefused() throws {
+    try withHangs(.direct, "") { zoo in
+      let source = zoo.source(before: Self.before, handling: "", registering: "hang(NULL);")
+        .replacingOccurrences(of: "bad", with: "stuck").replacingOccurrences(of: "12", with: "13")
+      try CPlugin.compile(source, to: "\(zoo.folder)/stuck.so", isInstrumented: false)
+      let error = #expect(throws: PluginError.self) { try zoo.host.load("\(zoo.folder)/stuck.so") }
+      #expect(error?.description.contains("netisr_plugin_register: never returned") == true)
+      try zoo.host.reload("bad")
+      try zoo.expectOthersServed()
+    }
+  }
+
+  @Test func anEndThatNeverReturnsIsLeftBehind() throws {
+    try withZoo { zoo in
+      zoo.engine.watchdogBound = 20_000_000
+      try zoo.engine.startWatchdog()
+      defer { zoo.engine.stopWatchdog() }
+      let unregister = "void netisr_plugin_unregister(void);\nvoid netisr_plugin_unregister(void) { hang(NULL); }"
+      try zoo.load(before: Self.before + "\n" + unregister, handling: "")
+      try zoo.host.unload("bad")
+      #expect(zoo.host.list().first { $0.name == "bad" }?.reasons == ["netisr_plugin_unregister never returned"])
+      try zoo.expectOthersServed()
+    }
+  }
+}
