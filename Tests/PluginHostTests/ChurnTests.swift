@@ -59,24 +59,3 @@ import TestSupport
     }
   }
 }
-
-/// What a process holds, as proc(5) counts it.
-struct ProcessFigures: CustomStringConvertible {
-  let mappings = ProcessMaps.count
-  let descriptors: Int
-  let threads: Int
-  let residentKiB: Int
-
-  init() {
-    descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? -1
-    threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count ?? -1
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    residentKiB =
-      status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-      .flatMap { Int($0.split(separator: " ").dropLast().last ?? "") } ?? -1
-  }
-
-  var description: String {
-    "\(mappings) mappings, \(descriptors) descriptors, \(threads) threads, \(residentKiB) KiB resident"
-  }
-}
