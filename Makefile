@@ -9,7 +9,7 @@ SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchma
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
-.PHONY: run test stress trust-race build plugins examples install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
+.PHONY: run test stress trust-race soak faults build plugins examples install uninstall bench bench-check bench-update simulate deps lint format tsan asan clean codegen bench-swaps bench-replay bench-forwarding traffic
 
 # Builds everything, inspects the eight protocols, and sends the sample captures through them: Ethernet frames by way of
 # a pair of interfaces, so that each of the eight has something to do.
@@ -42,6 +42,19 @@ trust-race: export NETISR_RACE_LOADS = $(or $(LOADS),10000)
 trust-race: deps
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter TrustRaceTests
+
+# Contained faults, one after another, and what they leave behind.
+faults: export NETISR_FAULTS = $(or $(COUNT),10000)
+faults: deps
+	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-stress
+	$(SWIFT) test -c release --skip-build --scratch-path .build-stress --filter FaultChurnTests
+
+# A whole host under random changes, faults, and traffic of all protocols, looked at every ten seconds.
+soak: export NETISR_SOAK_SECONDS = $(or $(SECONDS),1800)
+soak: export NETISR_SOAK_SEED = $(SEED)
+soak: deps
+	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-stress
+	$(SWIFT) test -c release --skip-build --scratch-path .build-stress --filter SoakTests
 
 build: deps
 	$(SWIFT) build -c release

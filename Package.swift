@@ -140,7 +140,9 @@ let package = Package(
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(
       name: "StressTests",
-      dependencies: ["NetISR", "PluginHost", "TestSupport", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "NetISR", "PluginHost", "ControlPlane", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: test),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "PacketIO", "TestSupport"], swiftSettings: test),

@@ -42,16 +42,21 @@ struct StressRound {
     }
   }
 
-  /// Runs it, expects that nothing is wrong, and says in a line what was done.
-  func run(seconds: Double, _ plugins: StressPlugins) throws -> String {
-    let engine = Engine(Engine.Configuration(cpuCount: cpus, dispatch: dispatch))
-    let host = PluginHost(engine: engine, logger: Logger(label: "stress") { _ in SwiftLogNoOpLogHandler() })
+  /// What is sent.
+  var plan: OrderedTraffic.Plan {
     var plan = OrderedTraffic.Plan(policy: policy, senders: Self.senders, cpus: cpus)
     plan.window = Self.window
     plan.relay = StressPlugins.protocols[1].proto
     plan.isVaried = true
     plan.sharesFlows = isSerial
     plan.seed = seed
+    return plan
+  }
+
+  /// Runs it, expects that nothing is wrong, and says in a line what was done.
+  func run(seconds: Double, _ plugins: StressPlugins) throws -> String {
+    let engine = Engine(Engine.Configuration(cpuCount: cpus, dispatch: dispatch))
+    let host = PluginHost(engine: engine, logger: Logger(label: "stress") { _ in SwiftLogNoOpLogHandler() })
     let traffic = OrderedTraffic(plan, on: engine)
     var changes = StressChanges(self, engine: engine, host: host, plugins: plugins, traffic: traffic)
     try changes.loadAll()
