@@ -3,10 +3,11 @@ import NetISR
 extension Host {
   /// A snapshot. Its parts are read one after another while traffic goes on; each is consistent in itself.
   public func statistics() -> HostStatistics {
-    HostStatistics(
+    let workstreams = engine.workstreamStatistics().map(WorkstreamSummary.init)
+    return HostStatistics(
       configuration: EngineSummary(engine), plugins: pluginList().plugins,
-      protocols: engine.protocolStatistics().map(ProtocolSummary.init),
-      workstreams: engine.workstreamStatistics().map(WorkstreamSummary.init), counters: counters(),
+      protocols: engine.protocolStatistics().map(ProtocolSummary.init), workstreams: workstreams,
+      pluginTime: engine.isAccounting ? PluginTimeSummary.sums(of: workstreams) : nil, counters: counters(),
       conservation: ConservationSummary(conservation()), mbufs: MbufSummary(engine.mbufStatistics),
       interfaces: interfaceSummaries())
   }

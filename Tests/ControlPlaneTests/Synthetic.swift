@@ -41,7 +41,8 @@ struct Synthetic {
   static func account(packets: UInt64, each nanoseconds: Double) -> AccountingSummary {
     AccountingSummary(
       packets: packets, batches: packets, averageBatch: 1, nanosecondsPerPacket: nanoseconds,
-      nanoseconds: UInt64(Double(packets) * nanoseconds), longest: UInt64(nanoseconds) * 2, delay: nil)
+      nanoseconds: UInt64(Double(packets) * nanoseconds), longest: UInt64(nanoseconds) * 2,
+      callbacks: 0, callbackNanoseconds: 0, delay: nil)
   }
 
   var statistics: HostStatistics {

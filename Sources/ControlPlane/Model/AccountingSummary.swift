@@ -15,6 +15,10 @@ public struct AccountingSummary: Codable, Sendable {
   public var nanoseconds: UInt64
   /// Its longest call, with all that it called.
   public var longest: UInt64
+  /// Calls of its callouts, and of its function for drained queues.
+  public var callbacks: UInt64
+  /// What these took themselves.
+  public var callbackNanoseconds: UInt64
   /// How long packets were queued; nil when none was.
   public var delay: Delay?
 
@@ -33,7 +37,8 @@ public struct AccountingSummary: Codable, Sendable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case packets, batches, delay
+    case packets, batches, delay, callbacks
+    case callbackNanoseconds = "callback_ns"
     case averageBatch = "average_batch"
     case nanosecondsPerPacket = "ns_per_packet"
     case nanoseconds = "ns"
@@ -49,6 +54,8 @@ extension AccountingSummary {
     nanosecondsPerPacket = Self.ratio(account.nanoseconds, account.packets)
     nanoseconds = account.nanoseconds
     longest = account.longest
+    callbacks = account.callbacks
+    callbackNanoseconds = account.callbackNanoseconds
     delay = Delay(account)
   }
 

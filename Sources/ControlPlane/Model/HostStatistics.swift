@@ -10,6 +10,8 @@ public struct HostStatistics: Codable, Sendable {
   public var protocols: [ProtocolSummary]
   /// Every workstream's figures for each protocol.
   public var workstreams: [WorkstreamSummary]
+  /// What each plugin's code took; left out while accounting is off.
+  public var pluginTime: [PluginTimeSummary]?
   /// The plugins' counters: group, name, value. Those at 0 are there as well.
   public var counters: [String: [String: UInt64]]
   /// Packets in, and what became of them.
@@ -18,6 +20,11 @@ public struct HostStatistics: Codable, Sendable {
   public var mbufs: MbufSummary
   /// The interfaces, in the order in which they were made.
   public var interfaces: [InterfaceSummary]
+
+  enum CodingKeys: String, CodingKey {
+    case configuration, plugins, protocols, workstreams, counters, conservation, mbufs, interfaces
+    case pluginTime = "plugin_time"
+  }
 }
 
 /// What an engine runs with: the first table of `netstat -Q`.

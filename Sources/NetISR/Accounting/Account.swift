@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What one thread counted for one protocol in a session: times of its handler, and delays in its queues.
+/// What one thread counted for one protocol in a session: times of its handler and its callouts, and delays in its queues.
 ///
 /// Single writer; readers see each word whole, at some recent moment.
 @safe
@@ -11,6 +11,8 @@ struct Account: ~Copyable {
   private let batches = Atomic<UInt64>(0)
   private let nanoseconds = Atomic<UInt64>(0)
   private let longest = Atomic<UInt64>(0)
+  private let callbacks = Atomic<UInt64>(0)
+  private let callbackNanoseconds = Atomic<UInt64>(0)
   private let longestDelay = Atomic<UInt64>(0)
   /// By bucket of `DelayScale`.
   private let delays: UnsafeMutablePointer<Atomic<UInt64>>
@@ -39,6 +41,8 @@ struct Account: ~Copyable {
     batches.store(0, ordering: .relaxed)
     nanoseconds.store(0, ordering: .relaxed)
     longest.store(0, ordering: .relaxed)
+    callbacks.store(0, ordering: .relaxed)
+    callbackNanoseconds.store(0, ordering: .relaxed)
     longestDelay.store(0, ordering: .relaxed)
     for bucket in 0..<DelayScale.count { unsafe delays[bucket].store(0, ordering: .relaxed) }
     // Release: pairs with the acquire in `add`: who sees the session sees no figure from before.
@@ -54,6 +58,13 @@ struct Account: ~Copyable {
   func countRun(whole: UInt64, own: UInt64) {
     Self.add(own, to: nanoseconds)
     if whole > longest.load(ordering: .relaxed) { longest.store(whole, ordering: .relaxed) }
+  }
+
+  /// Enters one call of a callout, or of `nh_drainedcpu`: what it took itself, in nanoseconds.
+  @inline(__always)
+  func countCallback(own: UInt64) {
+    Self.add(1, to: callbacks)
+    Self.add(own, to: callbackNanoseconds)
   }
 
   /// Enters the end of a batch of calls.
@@ -86,6 +97,8 @@ struct Account: ~Copyable {
     sum.packets &+= packets.load(ordering: .relaxed)
     sum.batches &+= batches.load(ordering: .relaxed)
     sum.nanoseconds &+= nanoseconds.load(ordering: .relaxed)
+    sum.callbacks &+= callbacks.load(ordering: .relaxed)
+    sum.callbackNanoseconds &+= callbackNanoseconds.load(ordering: .relaxed)
     sum.longest = max(sum.longest, longest.load(ordering: .relaxed))
     sum.longestDelay = max(sum.longestDelay, longestDelay.load(ordering: .relaxed))
     for bucket in 0..<DelayScale.count {

@@ -10,6 +10,10 @@ public struct AccountStatistics: Sendable {
   public var nanoseconds: UInt64 = 0
   /// Its longest call with all that it called, in nanoseconds.
   public var longest: UInt64 = 0
+  /// Calls of its callouts, and of `nh_drainedcpu`.
+  public var callbacks: UInt64 = 0
+  /// What they took themselves, in nanoseconds.
+  public var callbackNanoseconds: UInt64 = 0
   /// The longest time in a queue, in nanoseconds, to 16.
   public var longestDelay: UInt64 = 0
   /// Times between queueing and handler in nanoseconds, to 2 %, and how many packets had to wait so long.

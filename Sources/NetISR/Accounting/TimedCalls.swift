@@ -40,6 +40,29 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
     return returned
   }
 
+  /// `netisr_host_call_function`, accounted for to a protocol, of a callout or `nh_drainedcpu`.
+  @inline(never)
+  func timedCallback(
+    _ subject: UnsafeMutableRawPointer, _ function: netisr_host_function, _ argument: UInt, of number: Int
+  ) -> netisr_host_result {
+    let (session, cost) = unsafe withEngine { engine in
+      (engine.accounting.session(of: number), engine.accounting.cost)
+    }
+    let nested = unsafe pointee.nestedTime
+    let begin = netisr_host_clock()
+    let result = unsafe netisr_host_call_function(subject, function, argument, 0, 0)
+    let interval = netisr_host_clock() &- begin
+    let whole = interval &- min(interval, cost)
+    // What it called at once has accounted for its own part.
+    let inner = unsafe pointee.nestedTime &- nested
+    let own = whole &- min(whole, inner)
+    if result.returned == 1 {
+      unsafe pointee.accounts.account(number, session: session).pointee.countCallback(own: own)
+    }
+    unsafe pointee.nestedTime = nested &+ interval
+    return result
+  }
+
   /// `netisr_host_call`, accounted for: 1, or 0 after a fault.
   @inline(never)
   func timedCall(_ record: UnsafeMutablePointer<ProtocolRecord>, _ m: UnsafeMutablePointer<mbuf>) -> Int {

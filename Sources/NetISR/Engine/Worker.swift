@@ -140,7 +140,11 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     let function = unsafe unsafeBitCast(record.pointee.drainedcpu, to: netisr_host_function.self)
-    if unsafe netisr_host_call_function(record, function, UInt(wsid), 0, 0).returned == 0 {
+    let result =
+      unsafe accounting.isOn
+      ? context.timedCallback(record, function, UInt(wsid), of: number)
+      : netisr_host_call_function(record, function, UInt(wsid), 0, 0)
+    if result.returned == 0 {
       unsafe containCallback(context, number, record)
     }
   }

@@ -11,6 +11,7 @@ enum StatisticsText {
     ]
     if statistics.configuration.accounting {
       parts.append("Accounting, times in ns:\n" + accounting(statistics.workstreams))
+      parts.append("Time by plugin, in us:\n" + time(statistics))
     }
     if interfaces, !statistics.interfaces.isEmpty {
       parts.append("Interfaces:\n" + InterfaceText.figures(statistics.interfaces))
@@ -76,6 +77,37 @@ enum StatisticsText {
     }
     return table.text
   }
+
+  /// One line for each plugin and workstream, and one for their sum: what handlers and callouts took.
+  private static func time(_ statistics: HostStatistics) -> String {
+    var table = TextTable([
+      ("Name", .left), ("WSID", .right), ("Handler", .right), ("Callbacks", .right), ("Total", .right),
+      ("Share", .right),
+    ])
+    let plugins = statistics.pluginTime ?? []
+    let whole = plugins.reduce(0) { $0 + $1.total }
+    for plugin in plugins {
+      for stream in statistics.workstreams {
+        for work in stream.work where work.name == plugin.name {
+          guard let account = work.accounting else { continue }
+          let total = account.nanoseconds + account.callbackNanoseconds
+          if total == 0 { continue }
+          table.add([
+            plugin.name, "\(stream.wsid)", microseconds(account.nanoseconds), microseconds(account.callbackNanoseconds),
+            microseconds(total), "",
+          ])
+        }
+      }
+      let share = whole == 0 ? 0 : Double(plugin.total) / Double(whole) * 100
+      table.add([
+        plugin.name, "all", microseconds(plugin.handler), microseconds(plugin.callbacks), microseconds(plugin.total),
+        tenths(share) + " %",
+      ])
+    }
+    return table.text
+  }
+
+  private static func microseconds(_ nanoseconds: UInt64) -> String { "\((nanoseconds + 500) / 1000)" }
 
   /// "12.3".
   private static func tenths(_ value: Double) -> String {
