@@ -22,6 +22,8 @@
 #include "mbuf.h"
 #include "plugin_code.h"
 
+extern void __asan_handle_no_return(void) __attribute__((weak));
+
 /* For the handler and the unwinder; measured use: under 20 KiB. */
 #define STACK_SIZE ((size_t)64 << 10)
 /* How far below the stack pointer a fault is taken for an overflow. */
@@ -223,6 +225,8 @@ note_fault(struct netisr_host_fault *fault, int signal, const siginfo_t *info, c
 	fault->plugin_pc = 0;
 	fault->called = NULL;
 	fault->status = fault->is_lost = 0;
+	fault->misuse = 0;
+	fault->mark = 0;
 #if defined(__x86_64__)
 	for (int i = 0; i < NETISR_HOST_REGISTERS; i++)
 		fault->registers[i] = (uintptr_t)context->uc_mcontext.gregs[registers[i].greg];
@@ -314,6 +318,22 @@ netisr_host_abandon(const struct netisr_host_fault *fault, ucontext_t *context, 
 {
 	last = *fault;
 	recover(context, frame);
+}
+
+void
+netisr_host_resume(const struct netisr_host_fault *fault, struct netisr_host_frame *frame)
+{
+	last = *fault;
+	last.subject = frame->subject;
+	note_packet(&last, frame);
+	pending = 1;
+	/* What lies between is forgotten, also by who watches the stack's variables. */
+	if (__asan_handle_no_return != NULL)
+		__asan_handle_no_return();
+#if defined(__x86_64__)
+	__asm__ volatile("movq %0, %%rsp\n\tjmp netisr_host_recover" : : "r"(frame) : "memory");
+#endif
+	__builtin_unreachable();
 }
 
 int

@@ -4,6 +4,9 @@
  * Each pushes the six registers that belong to its caller and five words of
  * its own, which makes a struct netisr_host_frame, and publishes the stack
  * pointer.  Eleven words, so that the stack is aligned at the calls.
+ *
+ * A handler's calls write the subject's mark into each packet, which the
+ * handler holds from then on: into the line that it is about to read anyway.
  */
 #if !defined(__x86_64__)
 #error "guard.S: guarded calls are written for x86-64 only"
@@ -15,12 +18,21 @@
 #define LIST	24
 #define OWN	40	/* bytes of the five words */
 
+#define MARK	8	/* of a struct netisr_host_subject */
+#define ISPARE	36	/* of a struct mbuf: m_ispare */
+
+/* The thread's innermost frame.  The host is a program: so its place is known. */
+#define FRAME	%fs:netisr_host_frame@tpoff
+
 	.text
 	.globl	netisr_host_guard_begin
 netisr_host_guard_begin:
 
-/* All registers or 0.  A handler's cursor begins as the list, another's frame has the function there. */
-.macro	ENTER argument, list, subject, cursor
+/*
+ * argument, list, subject, cursor: registers or 0.  A handler's cursor begins as the list, another's frame has the
+ * function there.  With is_own the list is in %rax, and the argument is its only entry.
+ */
+.macro	ENTER argument, list, subject, cursor, is_own=0
 	.cfi_startproc
 	endbr64
 	pushq	%rbp
@@ -43,12 +55,14 @@ netisr_host_guard_begin:
 	.cfi_rel_offset %r15, 0
 	pushq	\argument
 	.cfi_adjust_cfa_offset 8
-	movq	netisr_host_frame@gottpoff(%rip), %rbp
+.if \is_own
+	movq	%rsp, %rax
+.endif
 	pushq	\list
 	.cfi_adjust_cfa_offset 8
 	pushq	\subject
 	.cfi_adjust_cfa_offset 8
-	pushq	%fs:(%rbp)
+	pushq	FRAME
 	.cfi_adjust_cfa_offset 8
 	pushq	\cursor
 	.cfi_adjust_cfa_offset 8
@@ -57,7 +71,7 @@ netisr_host_guard_begin:
 /* Returns, with what is in %rax and %rdx. */
 .macro	LEAVE
 	movq	OUTER(%rsp), %rcx
-	movq	%rcx, %fs:(%rbp)
+	movq	%rcx, FRAME
 	addq	$OWN, %rsp
 	.cfi_adjust_cfa_offset -OWN
 	popq	%r15
@@ -80,12 +94,10 @@ netisr_host_guard_begin:
 	.type	netisr_host_call, @function
 	.p2align 5
 netisr_host_call:
-	ENTER	%rsi, $0, %rdi, $0
-	/* The list is the frame's own word. */
-	leaq	32(%rsp), %rax
-	movq	%rax, LIST(%rsp)
-	movq	%rax, CURSOR(%rsp)
-	movq	%rsp, %fs:(%rbp)
+	ENTER	%rsi, %rax, %rdi, %rax, 1
+	movq	%rsp, FRAME
+	movl	MARK(%rdi), %ecx
+	movl	%ecx, ISPARE(%rsi)
 	movq	(%rdi), %rax
 	movq	%rsi, %rdi
 	callq	*%rax
@@ -98,20 +110,30 @@ netisr_host_call:
 	.p2align 5
 netisr_host_call_batch:
 	ENTER	%rdx, %rsi, %rdi, %rsi
-	movq	%rsp, %fs:(%rbp)
+	movq	%rsp, FRAME
 	movq	(%rdi), %r12
+	movl	MARK(%rdi), %r14d
 	movq	%rsi, %rbx
 	leaq	(%rsi,%rdx,8), %r13
 	testq	%rdx, %rdx
-	jz	2f
+	jz	3f
+	/* By two, so that the end is looked for half as often: an odd one first. */
+	testb	$1, %dl
+	jnz	2f
 	.p2align 4
 1:	movq	%rbx, CURSOR(%rsp)
 	movq	(%rbx), %rdi
+	movl	%r14d, ISPARE(%rdi)
+	callq	*%r12
+	addq	$8, %rbx
+2:	movq	%rbx, CURSOR(%rsp)
+	movq	(%rbx), %rdi
+	movl	%r14d, ISPARE(%rdi)
 	callq	*%r12
 	addq	$8, %rbx
 	cmpq	%r13, %rbx
 	jne	1b
-2:	movq	%rbx, %rax
+3:	movq	%rbx, %rax
 	subq	LIST(%rsp), %rax
 	shrq	$3, %rax
 	LEAVE
@@ -122,7 +144,7 @@ netisr_host_call_batch:
 	.p2align 5
 netisr_host_call_function:
 	ENTER	%rdx, $0, %rdi, %rsi
-	movq	%rsp, %fs:(%rbp)
+	movq	%rsp, FRAME
 	movq	%rsi, %rax
 	movq	%rdx, %rdi
 	movq	%rcx, %rsi
@@ -151,7 +173,6 @@ netisr_host_recover:
 	.cfi_offset %r15, -56
 	endbr64
 	cld
-	movq	netisr_host_frame@gottpoff(%rip), %rbp
 	movq	CURSOR(%rsp), %rax
 	subq	LIST(%rsp), %rax
 	shrq	$3, %rax

@@ -1,5 +1,5 @@
 /*
- * interruption.h - what watch.c, ending.c and last_words.c need of fault.c, and it of them.
+ * interruption.h - what watch.c, misuse.c, ending.c and last_words.c need of fault.c, and it of them.
  */
 #ifndef _NETISR_INTERRUPTION_H_
 #define _NETISR_INTERRUPTION_H_
@@ -43,5 +43,8 @@ void netisr_host_last_words(const struct netisr_host_fault *fault, const struct 
 
 /* Has standard error told, and the process end with EX_SOFTWARE, if it ends by a call of plugin code. */
 int netisr_host_endings_install(void);
+/* Has the calling thread go on at its innermost frame, as from that fault.  No host
+ * function that holds state may be between. */
+_Noreturn void netisr_host_resume(const struct netisr_host_fault *fault, struct netisr_host_frame *frame);
 
 #endif /* !_NETISR_INTERRUPTION_H_ */

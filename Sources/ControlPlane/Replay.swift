@@ -98,7 +98,8 @@ public struct Replay {
     let captures = feeds.map { ReplayReport.Capture($0.feed.summary, error: damage[$0.feed.name]) }
     let leaked = host.stop()
     return Outcome(
-      report: ReplayReport(captures: captures, elapsed: elapsed, statistics: statistics, leaked: leaked),
+      report: ReplayReport(
+        captures: captures, elapsed: elapsed, statistics: statistics, leaked: leaked, leaks: host.leaks()),
       problems: problems)
   }
 

@@ -8,6 +8,8 @@ final class Generation: @unchecked Sendable {
   let identity: PluginIdentity
   let number: Int
   let image: PluginImage
+  /// Whose mbufs they are that it is given, or makes.
+  let holder: MbufHolder
   /// What its registration function filled.
   let handler: netisr_handler
 
@@ -24,8 +26,10 @@ final class Generation: @unchecked Sendable {
   var since: UInt64 = 0
 
   init(
-    identity: PluginIdentity, number: Int, build: PluginBuild, image: PluginImage, handler: netisr_handler
+    identity: PluginIdentity, number: Int, build: PluginBuild, image: PluginImage, holder: MbufHolder,
+    handler: netisr_handler
   ) {
+    self.holder = holder
     self.identity = identity
     self.number = number
     self.build = build
@@ -57,6 +61,6 @@ final class Generation: @unchecked Sendable {
   func callUnregister(on engine: Engine) -> Engine.CallEnd {
     // Exported under this name, and inspected to be a function; the header says that it takes nothing.
     guard let symbol = unsafe image.symbol("netisr_plugin_unregister") else { return .returned(0) }
-    return unsafe engine.callAside(of: identity, symbol)
+    return unsafe engine.callAside(of: identity, symbol, holder: holder)
   }
 }

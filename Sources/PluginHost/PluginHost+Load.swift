@@ -23,7 +23,7 @@ extension PluginHost {
         let generation = try map(build)
         do throws(EngineError) {
           let disabled = state.withLock { disabledVnets[name] ?? [] }
-          try unsafe engine.register(generation.handler, disabledIn: disabled)
+          try unsafe engine.register(generation.handler, holder: generation.holder, disabledIn: disabled)
         } catch {
           discard(generation)
           throw PluginError(path, [error.description])
@@ -69,7 +69,7 @@ extension PluginHost {
   func exchange(_ old: Generation, for build: PluginBuild) throws(PluginError) -> Generation {
     let new = try map(build)
     do throws(EngineError) {
-      try unsafe engine.replace(with: new.handler) { self.note(old, waitingFor: $0) }
+      try unsafe engine.replace(with: new.handler, holder: new.holder) { self.note(old, waitingFor: $0) }
     } catch {
       discard(new)
       throw PluginError(build.path, [error.description])
@@ -153,9 +153,10 @@ extension PluginHost {
     }
     // Inspected to be a function; the header says that it takes the structure, and returns an int. The structure is a call's for
     // ever that never returns.
+    let holder = engine.makeHolder()
     let filling = UnsafeMutablePointer<netisr_handler>.allocate(capacity: 1)
     unsafe filling.initialize(to: netisr_handler())
-    let end = unsafe engine.callAside(of: identity, symbol, UInt(bitPattern: filling))
+    let end = unsafe engine.callAside(of: identity, symbol, UInt(bitPattern: filling), holder: holder)
     note(image.restoreSignals(), of: name)
     let error: Int32
     switch end {
@@ -186,7 +187,8 @@ extension PluginHost {
     guard filled == name else {
       throw fail("nh_name: expected '\(name)', as the ABI note says, found \(filled.map { "'\($0)'" } ?? "none")")
     }
-    return unsafe Generation(identity: identity, number: number, build: build, image: image, handler: handler)
+    return unsafe Generation(
+      identity: identity, number: number, build: build, image: image, holder: holder, handler: handler)
   }
 
   /// Enters a generation whose handler the engine has taken into service.

@@ -51,6 +51,7 @@ extension PluginHost {
     // None of its code is run any more: nobody knows what it would do.
     if isFaulty {
       note(generation.image.restoreSignals(), of: generation.identity.name)
+      _ = noteLeak(of: generation)
       return keepFaulty(generation)
     }
     let end = generation.callUnregister(on: engine)
@@ -60,12 +61,14 @@ extension PluginHost {
     case .faulted(let fault): return keep(generation, after: fault)
     case .lost: return keepInhabited(generation)
     }
+    let held = noteLeak(of: generation)
     var reasons = generation.report.unload == .unmaps ? [] : generation.report.residentReasons
     if reasons.isEmpty {
       if generation.image.close() {
         engine.openCallouts(of: generation.image.addresses)
         state.withLock {
           generation.state = .unmapped
+          remember(generation, leaving: held)
           retired.removeAll { $0 === generation }
         }
         return

@@ -33,6 +33,8 @@ public final class PluginHost: @unchecked Sendable {
   var serving: [String: Generation] = [:]
   /// Draining and retired generations that are not unmapped yet, and resident ones, for ever.
   var retired: [Generation] = []
+  /// Generations that were unmapped while packets that they held were still in use, oldest first.
+  var indebted: [Departed] = []
   /// By path: the last attempt failed.
   var refused: [String: PluginInfo] = [:]
   /// By name: how many generations there were.
@@ -59,6 +61,7 @@ public final class PluginHost: @unchecked Sendable {
       logger.error("faults of plugins will end this process: \(error)")
     }
     unsafe engine.onFault = { [weak self] in self?.note($1, protocolNumber: $0) }
+    unsafe engine.onMisuse = { [weak self] in self?.note($0, by: $1, protocolNumber: $2) }
     unsafe engine.onHang = { [weak self] in self?.note($0) }
     unsafe engine.onLog = { level, plugin, line in
       let levels: [Logger.Level] = [.debug, .info, .warning, .error]
@@ -66,18 +69,38 @@ public final class PluginHost: @unchecked Sendable {
     }
   }
 
-  /// Every generation that is mapped, and every file that was refused: by name and path, newest first.
+  /// Every generation that is mapped, or has left mbufs behind, and every file that was refused: by name and path, newest
+  /// first. With what each holds.
   public func list() -> [PluginInfo] {
-    state.withLock {
-      let mapped = (Array(serving.values) + retired).map { generation in
+    // Both outside of the lock, which is held only for a moment: they look at every mbuf and every table.
+    let census = takeCensus()
+    var mapped = state.withLock { () -> [(info: PluginInfo, isCurrent: Bool, code: Range<UInt>)] in
+      (Array(serving.values) + retired).map { generation in
+        let name = generation.identity.name
         var info = generation.info
-        info.faults = histories[generation.identity.name]?.count ?? 0
+        info.faults = histories[name]?.count ?? 0
+        info.mbufs = census.held[generation.holder] ?? MbufHolding()
+        return (info, serving[name] === generation, generation.image.addresses)
+      }
+    }
+    for index in mapped.indices {
+      let name = mapped[index].info.name ?? ""
+      // State is the name's: the generation that serves has it.
+      let isCurrent = mapped[index].isCurrent
+      mapped[index].info.memory = engine.memory(of: isCurrent ? name : nil, code: mapped[index].code)
+      if isCurrent { mapped[index].info.mbufsInTables = census.inTables[name] ?? MbufHolding() }
+    }
+    return state.withLock {
+      indebted.removeAll { census.held[$0.holder]?.mbufs == 0 }
+      let gone = indebted.map { departed in
+        var info = departed.info
+        info.mbufs = census.held[departed.holder] ?? info.mbufs
         return info
       }
       let order = { (a: PluginInfo, b: PluginInfo) in
         (a.name ?? "~", b.generation, a.path) < (b.name ?? "~", a.generation, b.path)
       }
-      return mapped.sorted(by: order) + refused.values.sorted(by: order)
+      return (mapped.map(\.info) + gone).sorted(by: order) + refused.values.sorted(by: order)
     }
   }
 

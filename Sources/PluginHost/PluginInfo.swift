@@ -1,3 +1,4 @@
+import NetISR
 import PluginInspector
 
 /// What is known of a plugin's generation, or of a file that was refused. A copy: it does not change.
@@ -22,6 +23,12 @@ public struct PluginInfo: Sendable {
   public var reasons: [String]
   /// Faults of all generations of that name.
   public var faults = 0
+  /// Mbufs that this generation holds; of one that is gone: has left behind.
+  public var mbufs = MbufHolding()
+  /// What the host keeps for it: in tables also mbufs.
+  public var memory = PluginMemory()
+  /// Mbufs in the tables of its name.
+  public var mbufsInTables = MbufHolding()
 
   /// The last part of `path`.
   public var file: String {

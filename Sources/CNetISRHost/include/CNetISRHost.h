@@ -10,9 +10,11 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "census.h"
 #include "dispositions.h"
 #include "fault.h"
 #include "guard.h"
+#include "misuse.h"
 #include "watch.h"
 
 #ifdef __cplusplus
@@ -25,7 +27,7 @@ extern "C" {
  * that is loaded later: so its place is known at start, and finding it is no
  * call, for which registers would have to be saved.
  */
-extern _Thread_local void *netisr_host_self __attribute__((tls_model("initial-exec")));
+extern _Thread_local void *netisr_host_self __attribute__((tls_model("local-exec")));
 
 static inline void *
 netisr_host_get_self(void)

@@ -51,6 +51,8 @@ struct netisr_host_fault {
 	uintptr_t frames[NETISR_HOST_FRAMES]; /* return addresses, the instruction first */
 	uint32_t captured;      /* bytes of it in packet */
 	uint8_t packet[NETISR_HOST_SNAPLEN];
+	int32_t misuse;         /* of an mbuf (misuse.h), which is at address; 0: none */
+	uint32_t mark;          /* then: who had it last, as far as that is known; 0: nobody */
 };
 
 /* rip, rsp, ...: the names of registers[index]; NULL past the end. */

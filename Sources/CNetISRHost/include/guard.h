@@ -29,11 +29,21 @@ extern "C" {
 
 struct mbuf;
 
+/*
+ * For whom a guarded call is: the beginning of a subject.  guard.S knows the
+ * offsets, and writes the mark into the packets that it calls a handler for.
+ */
+struct netisr_host_subject {
+	void (*function)(void); /* the handler; guarded calls of other functions do not look */
+	uint32_t mark;          /* who holds the packets that its code is given or makes; never 0 */
+	uint32_t spare;
+};
+
 /* What lies at a frame's stack pointer.  guard.S knows the offsets. */
 struct netisr_host_frame {
 	struct mbuf **cursor;             /* where the packet in flight stands; in other frames the function */
 	struct netisr_host_frame *outer;  /* the next outer one; NULL: none */
-	void *subject;                    /* for whom the call is; the caller's to interpret */
+	void *subject;                    /* begins with a struct netisr_host_subject */
 	struct mbuf **list;               /* the first packet; NULL: no handler's frame */
 	uintptr_t argument;               /* the only packet, the number of packets, or the function's first argument */
 	uintptr_t saved[6];               /* r15 r14 r13 r12 rbx rbp */
@@ -42,7 +52,16 @@ struct netisr_host_frame {
 
 /* The calling thread's innermost frame; NULL outside of guarded calls. */
 extern _Thread_local struct netisr_host_frame *netisr_host_frame
-    __attribute__((tls_model("initial-exec")));
+    __attribute__((tls_model("local-exec")));
+
+/* The mark of the plugin whose code called, the innermost; 0: none. */
+static inline uint32_t
+netisr_host_mark(void)
+{
+	const struct netisr_host_frame *frame = netisr_host_frame;
+
+	return (frame == NULL ? 0 : ((const struct netisr_host_subject *)frame->subject)->mark);
+}
 
 /*
  * Calls the handler that stands at the beginning of subject for each packet of

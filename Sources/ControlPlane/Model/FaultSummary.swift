@@ -57,7 +57,7 @@ public struct FaultSummary: Codable, Sendable {
     buildID = report.buildID
     proto = report.proto
     signal = fault.signalName
-    summary = fault.summary
+    summary = report.summary
     place = report.place
     code = fault.code
     address = Self.hexadecimal(fault.address)

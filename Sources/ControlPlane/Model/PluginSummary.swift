@@ -24,9 +24,16 @@ public struct PluginSummary: Codable, Sendable {
   public var reasons: [String]
   /// Faults of all generations of that name.
   public var faults: Int
+  /// Mbufs that this generation holds: given to its handler or made by it, and neither freed, nor handed on, nor in a table. Of
+  /// one that is out of service: a leak.
+  public var mbufs: Int
+  /// Mbufs of these whose data is in a cluster.
+  public var clusters: Int
+  /// What the host keeps for it.
+  public var memory: PluginMemorySummary
 
   enum CodingKeys: String, CodingKey {
-    case name, file, path, generation, state, proto, sha256, reasons, faults
+    case name, file, path, generation, state, proto, sha256, reasons, faults, mbufs, clusters, memory
     case buildID = "build_id"
     case waitingFor = "waiting_for"
   }
@@ -43,6 +50,9 @@ public struct PluginSummary: Codable, Sendable {
     waitingFor = info.waitingFor
     reasons = info.reasons
     faults = info.faults
+    mbufs = info.mbufs.mbufs
+    clusters = info.mbufs.clusters
+    memory = PluginMemorySummary(info)
   }
 }
 

@@ -26,6 +26,8 @@ public struct ReplayReport: Encodable, Sendable {
   public var statistics: HostStatistics
   /// Mbufs that somebody still held when all plugins and tables were gone.
   public var leaked: Int
+  /// Of these, those of which it is known who held them.
+  public var leaks: [LeakSummary]
 
   /// Frames read in a second, on average.
   public var packetsPerSecond: Double {
@@ -46,6 +48,7 @@ public struct ReplayReport: Encodable, Sendable {
     case packetsPerSecond = "packets_per_second"
     case nanosecondsPerPacket = "ns_per_packet"
     case leaked = "leaked_mbufs"
+    case leaks
   }
 
   /// All keys in one object: these, and those of the statistics.
@@ -57,5 +60,6 @@ public struct ReplayReport: Encodable, Sendable {
     try container.encode(packetsPerSecond, forKey: .packetsPerSecond)
     try container.encode(nanosecondsPerPacket, forKey: .nanosecondsPerPacket)
     try container.encode(leaked, forKey: .leaked)
+    try container.encode(leaks, forKey: .leaks)
   }
 }

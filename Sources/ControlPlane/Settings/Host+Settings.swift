@@ -68,6 +68,11 @@ extension Host {
           engine.isAccounting = try Setting.number(text, for: "net.isr.accounting", in: 0...1) == 1
         }),
       Setting(
+        name: "net.isr.mbufdebug", value: engine.checksMbufs ? "1" : "0",
+        access: .writable { [engine] text throws(ControlError) in
+          engine.checksMbufs = try Setting.number(text, for: "net.isr.mbufdebug", in: 0...1) == 1
+        }),
+      Setting(
         name: "net.isr.numthreads", value: "\(engine.workerCount)",
         access: .readOnly("it follows from net.isr.maxthreads")),
       Setting(

@@ -36,20 +36,27 @@ extension Engine {
         unsafe gracePeriod.enter(context)
         defer { unsafe gracePeriod.leave(context) }
         guard let due = unsafe queue.pointee.takeDue(clock: clock, passed: passed, last: round.last) else { break }
-        let function = unsafe unsafeBitCast(due.function, to: netisr_host_function.self)
         unsafe context.pointee.traffic.addCallback()
-        let result = unsafe netisr_host_call_function(nil, function, UInt(bitPattern: due.argument), 0, 0)
+        let result = unsafe call(due, context)
         unsafe queue.pointee.finish()
         if result.returned == 0 { unsafe contain(context, due) }
       }
     }
   }
 
+  private func call(_ due: CalloutQueue.Due, _ context: UnsafeMutablePointer<ThreadContext>) -> netisr_host_result {
+    let function = unsafe unsafeBitCast(due.function, to: netisr_host_function.self)
+    var subject = netisr_host_subject(function: function, mark: due.mark, spare: 0)
+    if accounting.isOn, let number = callouts.protocolNumber(ofCode: due.address) {
+      return unsafe context.timedCallback(&subject, function, UInt(bitPattern: due.argument), of: number)
+    }
+    return unsafe netisr_host_call_function(&subject, function, UInt(bitPattern: due.argument), 0, 0)
+  }
+
   /// A callout faulted: the protocol that its code serves is quarantined, as if its handler had.
   @inline(never)
   private func contain(_ context: UnsafeMutablePointer<ThreadContext>, _ due: CalloutQueue.Due) {
-    let address = unsafe UInt(bitPattern: unsafeBitCast(due.function, to: UnsafeRawPointer.self))
-    if let number = callouts.protocolNumber(ofCode: address),
+    if let number = callouts.protocolNumber(ofCode: due.address),
       let record = unsafe protocols.entrance(number) ?? protocols.service(number)
     {
       return unsafe containCallback(context, number, record)

@@ -1,4 +1,5 @@
 import CNetISR
+import CNetISRHost
 import Glibc
 import Synchronization
 
@@ -65,7 +66,7 @@ private func reset(
     let callouts = engine.callouts
     let clock = unsafe c.pointee.c_clock
     // In this order: whatever two threads do at once, the callout's last identifier is the only one that stays armed.
-    guard let id = unsafe callouts.reserve(fn, arg, clock: clock, cpu: cpu) else { return -1 }
+    guard let id = unsafe callouts.reserve(fn, arg, clock: clock, cpu: cpu, mark: netisr_host_mark()) else { return -1 }
     let words = unsafe CalloutWords(c)
     let before = words.exchange(id)
     words.isActive = true
@@ -145,6 +146,6 @@ public func ifnet_watch(_ fn: CalloutFunction!, _ arg: UnsafeMutableRawPointer!)
   guard let fn = unsafe fn, let context = unsafe ThreadContext.current,
     let identity = unsafe context.pointee.registering
   else { return EINVAL }
-  unsafe context.pointee.engine.callouts.watch(fn, arg, for: identity)
+  unsafe context.pointee.engine.callouts.watch(fn, arg, for: identity, mark: netisr_host_mark())
   return 0
 }

@@ -32,6 +32,8 @@ struct CalloutQueue: ~Copyable {
     var serial: UInt32
     /// Where it is in the clock's heap; -1 while it is only reserved.
     var position: Int32
+    /// Whose mbufs they are that it makes: a `MbufHolder`.
+    var mark: UInt32
     var function: CalloutFunction
     var argument: UnsafeMutableRawPointer?
   }
@@ -52,8 +54,11 @@ struct CalloutQueue: ~Copyable {
   @safe
   struct Due {
     let id: UInt64
+    let mark: UInt32
     let function: CalloutFunction
     let argument: UnsafeMutableRawPointer?
+
+    var address: UInt { unsafe UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)) }
   }
 
   let number: Int
@@ -88,7 +93,8 @@ struct CalloutQueue: ~Copyable {
   /// A record that is not armed yet; nil when there are too many, or `isClosed` says of the function's address that it is
   /// about to go.
   func reserve(
-    _ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: Int, isClosed: (UInt) -> Bool
+    _ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: Int, mark: UInt32,
+    isClosed: (UInt) -> Bool
   ) -> UInt64? {
     lock.lock()
     defer { lock.unlock() }
@@ -99,7 +105,8 @@ struct CalloutQueue: ~Copyable {
     let serial = unsafe UInt32(truncatingIfNeeded: state.pointee.sequence)
     unsafe record(slot).initialize(
       to: Record(
-        next: 0, clock: UInt32(clock), serial: serial, position: -1, function: function, argument: argument))
+        next: 0, clock: UInt32(clock), serial: serial, position: -1, mark: mark, function: function,
+        argument: argument))
     return UInt64(number) &<< 52 | UInt64(slot) &<< 32 | UInt64(serial)
   }
 
@@ -164,6 +171,22 @@ struct CalloutQueue: ~Copyable {
     }
   }
 
+  /// Memory that records take whose functions are in a range of addresses, in bytes.
+  func memory(of code: Range<UInt>) -> Int {
+    lock.lock()
+    defer { lock.unlock() }
+    guard unsafe state.pointee.highest > 0 else { return 0 }
+    var count = 0
+    for slot in unsafe 1...state.pointee.highest {
+      let record = unsafe record(slot)
+      guard unsafe record.pointee.serial != 0 else { continue }
+      if unsafe code.contains(UInt(bitPattern: unsafeBitCast(record.pointee.function, to: UnsafeRawPointer.self))) {
+        count += 1
+      }
+    }
+    return count * (MemoryLayout<Record>.stride + MemoryLayout<CalloutHeap.Entry>.stride)
+  }
+
   // MARK: For the executor
 
   /// Whether it is worth while to look for callouts that are due.
@@ -214,7 +237,7 @@ struct CalloutQueue: ~Copyable {
     let id = UInt64(number) &<< 52 | UInt64(first.record) &<< 32 | UInt64(record.serial)
     running.store(id, ordering: .relaxed)
     remove(first.record)
-    return unsafe Due(id: id, function: record.function, argument: record.argument)
+    return unsafe Due(id: id, mark: record.mark, function: record.function, argument: record.argument)
   }
 
   /// The callout that was taken last has returned.

@@ -32,6 +32,8 @@ final class Callouts: @unchecked Sendable {
     var registering: PluginIdentity?
     /// Its last call.
     var id: UInt64 = 0
+    /// Whose mbufs they are that it makes.
+    let mark: UInt32
 
     var address: UInt { unsafe UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)) }
   }
@@ -70,11 +72,14 @@ final class Callouts: @unchecked Sendable {
   // MARK: Arming
 
   /// A record that can be armed; nil when there are too many, or the function's code is about to go.
-  func reserve(_ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: UInt32, cpu: UInt32) -> UInt64?
-  {
+  ///
+  /// - Parameter mark: whose mbufs they are that it makes: a `MbufHolder`.
+  func reserve(
+    _ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, clock: UInt32, cpu: UInt32, mark: UInt32
+  ) -> UInt64? {
     guard Int(clock) < Clocks.count else { return nil }
     let queue = unsafe queues + Int(cpu) % count
-    return unsafe queue.pointee.reserve(function, argument, clock: Int(clock)) { address in
+    return unsafe queue.pointee.reserve(function, argument, clock: Int(clock), mark: mark) { address in
       // Under the queue's lock: who closes code looks through the queue after this, or this sees it closed.
       isAnyClosed.load(ordering: .acquiring) && closing.withLock { closed.contains { $0.contains(address) } }
     }
@@ -147,8 +152,12 @@ final class Callouts: @unchecked Sendable {
   // MARK: Interfaces
 
   /// Has a function called after changes of interfaces, from when the plugin serves.
-  func watch(_ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, for identity: PluginIdentity) {
-    lock.withLock { unsafe watchers.append(Watcher(function: function, argument: argument, registering: identity)) }
+  func watch(
+    _ function: CalloutFunction, _ argument: UnsafeMutableRawPointer?, for identity: PluginIdentity, mark: UInt32
+  ) {
+    lock.withLock {
+      unsafe watchers.append(Watcher(function: function, argument: argument, registering: identity, mark: mark))
+    }
   }
 
   /// Arms the functions that are to be called after a change. The queues whose workers may have to wake.
@@ -157,7 +166,8 @@ final class Callouts: @unchecked Sendable {
       watchers.indices.compactMap { index in
         let watcher = watchers[index]
         guard watcher.registering == nil, unsafe queue(of: watcher.id)?.pointee.isPending(watcher.id) != true,
-          let id = unsafe queues[0].reserve(watcher.function, watcher.argument, clock: 0, isClosed: { _ in false })
+          let id = unsafe queues[0].reserve(
+            watcher.function, watcher.argument, clock: 0, mark: watcher.mark, isClosed: { _ in false })
         else { return nil }
         watchers[index].id = id
         return arm(id, after: 0, clock: 0)

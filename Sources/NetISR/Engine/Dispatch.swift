@@ -155,8 +155,17 @@ extension Engine {
     _ context: UnsafeMutablePointer<ThreadContext>, _ m: UnsafeMutablePointer<mbuf>, _ number: Int,
     _ reason: DropReason, _ error: Int32
   ) -> Int32 {
+    if vnets.inspectsAll, unsafe refuseMisused(m) { return EFAULT }
     unsafe context.pointee.traffic.add(1, to: .received, of: number)
     return unsafe drop(context, m, number, reason, error)
+  }
+
+  /// Tells of what is no mbuf in use, and was handed on: nothing is done with it.
+  @inline(never)
+  private func refuseMisused(_ m: UnsafeMutablePointer<mbuf>) -> Bool {
+    guard let wrong = unsafe mbufs.misuse(of: m) else { return false }
+    note(wrong.misuse == .doubleFree ? .lateUse : wrong.misuse, at: UInt(bitPattern: m), lastBy: wrong.mark)
+    return true
   }
 
   /// The protocol's dispatch policy, or the global one; deferred where the stack is deep.

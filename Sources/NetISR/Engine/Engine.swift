@@ -74,6 +74,10 @@ public final class Engine: @unchecked Sendable {
   /// number and what is known. On the thread that recovered, which handles no packets meanwhile. Set it before traffic begins.
   nonisolated(unsafe) public var onFault: ((Int, Fault) -> Void)? = nil
 
+  /// Called with each misuse of an mbuf that was not a fault of a plugin's own call, on the thread that found it: what is known,
+  /// who is out of service for it, if anybody, and the number that it served. Set it before traffic begins.
+  nonisolated(unsafe) public var onMisuse: ((Fault, MbufHolder?, Int) -> Void)? = nil
+
   /// Called with each call of a plugin's code that does not return, once, by the watchdog, while it still hangs. Set it
   /// before `startWatchdog`.
   nonisolated(unsafe) public var onHang: ((Hang) -> Void)? = nil
@@ -129,6 +133,8 @@ public final class Engine: @unchecked Sendable {
   let quarantined = Atomic<UInt32>(0)
   /// Counts registrations.
   let generations = Atomic<UInt>(0)
+  /// Counts those that may hold mbufs.
+  let holders = Atomic<UInt32>(0)
   /// The workstreams that senders find, last, and while their number changes those before.
   var sets: [WorkerSet]
 

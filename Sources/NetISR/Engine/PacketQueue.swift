@@ -414,6 +414,18 @@ struct PacketQueue: ~Copyable {
   /// Sets the count of drops to 0.
   func clearDrops() { dropCount.store(0, ordering: .relaxed) }
 
+  /// Visits the addresses of the packets that are queued or in hand, for who only counts: while packets move, some may have
+  /// been handled and freed.
+  func forEachPacket(_ body: (UInt) -> Void) {
+    let begin = consumed.load(ordering: .acquiring)
+    let length = (head.load(ordering: .acquiring) & ~Self.exclusive) &- begin
+    for index in 0..<min(length, mask &+ 1) {
+      let position = begin &+ index
+      let word = unsafe slots[Int(truncatingIfNeeded: position & mask)].load(ordering: .relaxed)
+      if word & 1 == lap(of: position) { body(word & ~1) }
+    }
+  }
+
   /// What a queue counted, as `netstat -Q` shows it.
   struct Figures {
     /// Packets queued.

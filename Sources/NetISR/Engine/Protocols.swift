@@ -56,8 +56,10 @@ struct Protocols: ~Copyable {
 /// What the dispatch path needs of a registration. Immutable once published.
 @safe
 struct ProtocolRecord {
-  /// First: guarded calls find it at the record's address.
+  // The first two are a struct netisr_host_subject: guarded calls find them at the record's address.
   let handler: @convention(c) (UnsafeMutablePointer<mbuf>?) -> Void
+  /// Whose packets they are that the handler is called for: a `MbufHolder`.
+  let mark: UInt32
   let m2flow: (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt) -> UnsafeMutablePointer<mbuf>?)?
   let m2cpuid:
     (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt, UnsafeMutablePointer<UInt32>?) -> UnsafeMutablePointer<mbuf>?)?
@@ -76,8 +78,10 @@ struct ProtocolRecord {
   private var reciprocal: UInt64
 
   init(
-    _ handler: netisr_handler, generation: UInt, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
+    _ handler: netisr_handler, _ holder: MbufHolder, generation: UInt, _ set: WorkerSet,
+    _ queues: UnsafeMutablePointer<PacketQueue>
   ) {
+    mark = holder.mark
     // Validated: the handler is there, and the numbers are cases.
     unsafe self.handler = handler.nh_handler!
     unsafe m2flow = handler.nh_m2flow

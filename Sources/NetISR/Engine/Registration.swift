@@ -35,8 +35,12 @@ public enum Withdrawal: Sendable {
 extension Engine {
   /// Registers a protocol, and enables it in every vnet. [control] (netisr_register)
   ///
-  /// - Parameter disabledVnets: in which it is not enabled: no packet of them gets in before that is so.
-  public func register(_ handler: netisr_handler, disabledIn disabledVnets: Set<Int> = []) throws(EngineError) {
+  /// - Parameters:
+  ///   - holder: whose mbufs its packets are; nil for one of its own.
+  ///   - disabledVnets: in which it is not enabled: no packet of them gets in before that is so.
+  public func register(
+    _ handler: netisr_handler, holder: MbufHolder? = nil, disabledIn disabledVnets: Set<Int> = []
+  ) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let name = try unsafe Self.validate(handler)
       let number = unsafe Int(handler.nh_proto)
@@ -51,7 +55,7 @@ extension Engine {
       let limit = unsafe queueLimit(asked: Int(handler.nh_qlimit))
       let set = workers
       let row = unsafe set.makeRow(limit: limit)
-      let record = unsafe allocate(makeRecord(handler, set, row))
+      let record = unsafe allocate(makeRecord(handler, holder, set, row))
       let before = (0..<configuration.cpuCount).map { dispatched(number, onCPU: $0) }
       state.withLock {
         unsafe registrations[number] = Registration(
@@ -71,7 +75,9 @@ extension Engine {
   ///
   /// Queues, limits, figures and vnets stay. When this returns, no thread can run the old handler any more. The
   /// queue limit changes if the new handler asks for one.
-  public func replace(with handler: netisr_handler, report: (Int) -> Void = { _ in }) throws(EngineError) {
+  public func replace(
+    with handler: netisr_handler, holder: MbufHolder? = nil, report: (Int) -> Void = { _ in }
+  ) throws(EngineError) {
     try withControl { () throws(EngineError) in
       let name = try unsafe Self.validate(handler)
       let number = unsafe Int(handler.nh_proto)
@@ -83,7 +89,7 @@ extension Engine {
       let limit = asked == 0 ? old.queueLimit : queueLimit(asked: asked)
       if limit != old.queueLimit { setQueueLimit(number, limit) }
       let present = try registration(number)
-      let record = unsafe makeRecord(handler, workers, present.record.pointee.queues)
+      let record = unsafe makeRecord(handler, holder, workers, present.record.pointee.queues)
       events.note("\(name) (protocol \(number)): another handler took over")
       publish(record, in: number, insteadOf: present, report: report)
     }
@@ -219,10 +225,10 @@ extension Engine {
   }
 
   private func makeRecord(
-    _ handler: netisr_handler, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
+    _ handler: netisr_handler, _ holder: MbufHolder?, _ set: WorkerSet, _ queues: UnsafeMutablePointer<PacketQueue>
   ) -> ProtocolRecord {
     unsafe ProtocolRecord(
-      handler, generation: generations.wrappingAdd(1, ordering: .relaxed).newValue, set, queues)
+      handler, holder ?? makeHolder(), generation: generations.wrappingAdd(1, ordering: .relaxed).newValue, set, queues)
   }
 
   /// Waits until the queues of a protocol that takes no new packets are empty, and their last batch is done.

@@ -10,6 +10,9 @@ struct Vnets: ~Copyable {
   private let enabled: UnsafeMutablePointer<Atomic<UInt32>>
   /// A bit for each protocol that is disabled in some vnet: the others' packets need not be looked at.
   private let restricted = Atomic<UInt32>(0)
+  /// `restricted`, or all: whose packets are looked at.
+  private let inspected = Atomic<UInt32>(0)
+  private let inspection = Atomic(false)
 
   init() {
     unsafe enabled = .allocate(capacity: Self.limit)
@@ -25,12 +28,28 @@ struct Vnets: ~Copyable {
   @inline(__always)
   func admit(_ m: UnsafeMutablePointer<mbuf>, to number: Int) -> Bool {
     if !restricts(number) { return true }
+    if inspectsAll, unsafe isMisused(m) { return false }
     return isEnabled(number, in: unsafe vnet(of: m))
   }
 
-  /// Whether a protocol is disabled in some vnet.
+  /// Whether a protocol is disabled in some vnet, or packets are inspected.
   @inline(__always)
-  func restricts(_ number: Int) -> Bool { restricted.load(ordering: .relaxed) & (1 << UInt32(number)) != 0 }
+  func restricts(_ number: Int) -> Bool { inspected.load(ordering: .relaxed) & (1 << UInt32(number)) != 0 }
+
+  /// Whether each packet is looked at, and must be an mbuf in use to be admitted. [control], locked
+  var inspectsAll: Bool {
+    get { inspection.load(ordering: .relaxed) }
+    nonmutating set {
+      inspection.store(newValue, ordering: .relaxed)
+      publish()
+    }
+  }
+
+  /// Whether a packet is none: free, or no mbuf.
+  @inline(never)
+  private func isMisused(_ m: UnsafeMutablePointer<mbuf>) -> Bool {
+    unsafe mbufContext().withEngine { unsafe $0.mbufs.misuse(of: m) != nil }
+  }
 
   /// Whether a protocol is enabled in a vnet. Relaxed: who disables waits for a grace period.
   @inline(__always)
@@ -67,6 +86,11 @@ struct Vnets: ~Copyable {
     } else {
       restricted.bitwiseAnd(~bit, ordering: .relaxed)
     }
+    publish()
+  }
+
+  private func publish() {
+    inspected.store(inspectsAll ? .max : restricted.load(ordering: .relaxed), ordering: .relaxed)
   }
 
   /// The vnets in which a protocol is enabled.

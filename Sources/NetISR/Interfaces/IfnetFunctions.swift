@@ -31,6 +31,8 @@ public func if_transmit(_ ifp: UnsafeMutablePointer<ifnet>!, _ m: UnsafeMutableP
     unsafe m_freem(m)
     return ENXIO
   }
+  // Handed on: it may wait there, and is not its last handler's any more.
+  unsafe m.pointee.m_ispare = 0
   return unsafe output.transmit(ifp, m)
 }
 

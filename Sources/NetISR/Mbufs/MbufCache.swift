@@ -1,4 +1,5 @@
 import CNetISR
+import CNetISRHost
 
 /// One thread's free mbufs and clusters, and the making and freeing of mbufs from them. [owner]
 struct MbufCache: ~Copyable {
@@ -19,7 +20,7 @@ struct MbufCache: ~Copyable {
   /// `m_type` of what is not an mbuf: freed, or never made.
   static let freedType: UInt16 = 0
 
-  /// An mbuf with no data. Only the fields of its first 40 bytes are set.
+  /// An mbuf with no data, which the plugin holds whose code is running. Only its first 40 bytes are set.
   @inline(__always)
   func allocate(type: Int32, flags: UInt32) -> UnsafeMutablePointer<mbuf>? {
     guard let object = unsafe mbufs.take() else { return nil }
@@ -32,6 +33,7 @@ struct MbufCache: ~Copyable {
     unsafe m.pointee.m_flags = flags
     let type = UInt16(truncatingIfNeeded: type)
     unsafe m.pointee.m_type = type == Self.freedType ? UInt16(MT_DATA) : type
+    unsafe m.pointee.m_ispare = netisr_host_mark()
     return unsafe m
   }
 
@@ -97,6 +99,18 @@ struct MbufCache: ~Copyable {
   @inline(__always)
   @discardableResult
   func free(_ m: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
+    guard let count = mbufs.room, unsafe m.pointee.m_type != Self.freedType else { return unsafe freeSlowly(m) }
+    let rest = unsafe m.pointee.m_next
+    unsafe m.pointee.m_type = Self.freedType
+    if unsafe m.pointee.m_flags & M_EXT != 0 { unsafe dropCluster(of: m) }
+    unsafe mbufs.push(UnsafeMutableRawPointer(m), above: count)
+    return unsafe rest
+  }
+
+  /// The same where the magazine is full, or frees are checked; or what should not be freed.
+  @inline(never)
+  private func freeSlowly(_ m: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
+    if mbufs.isChecked { return unsafe freeChecked(m) }
     unsafe precondition(m.pointee.m_type != Self.freedType, "m_free: this mbuf is free already, or none of the host's")
     let rest = unsafe m.pointee.m_next
     unsafe m.pointee.m_type = Self.freedType

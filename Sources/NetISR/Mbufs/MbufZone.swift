@@ -1,10 +1,14 @@
+import CNetISR
+import CNetISRHost
 import Glibc
+import Synchronization
 
 /// All objects of one size: a depot of magazines, and the slabs from which new objects are cut.
 ///
 /// | operation | exclusion |
 /// |---|---|
-/// | replenish, accept, deposit, makeMagazine, counts | the lock, held for a few instructions, or one mmap(2) |
+/// | replenish, accept, deposit, makeMagazine, counts, slabs | the lock, held for a few instructions, or one mmap(2) |
+/// | keep, reuse | that of `freed`, then the lock |
 ///
 /// The depot holds full magazines, empty ones, and at most one that is partly filled, into which those of ending threads
 /// are poured: so the number of magazines is bounded by objects and threads, also when threads come and go.
@@ -16,6 +20,11 @@ final class MbufZone: @unchecked Sendable {
 
   /// Bytes of one slab.
   static let slabSize = 256 << 10
+
+  /// Freed objects that are kept from use, while they are checked.
+  let freed = FreedObjects()
+  /// Relaxed: who is late is right all the same, see `MagazinePair.follow`.
+  private let checks = Atomic(false)
 
   private let objectSize: Int
   private let budget: MbufBudget
@@ -85,6 +94,81 @@ final class MbufZone: @unchecked Sendable {
     }
   }
 
+  // MARK: Checks
+
+  /// Whether freed objects are checked: filled, kept from use for a while, and looked at before they are used again.
+  var isChecked: Bool { checks.load(ordering: .relaxed) }
+
+  /// What a thread's magazines have as bounds.
+  var takeBound: Int { isChecked ? Self.magazineSize : 0 }
+  var giveBound: Int { isChecked ? 0 : Self.magazineSize }
+
+  /// Switches checks on or off; the threads' magazines are to follow. Objects that are kept are given back then, each
+  /// with a last look.
+  func check(_ on: Bool) {
+    checks.store(on, ordering: .relaxed)
+    if on { return freed.open() }
+    for kept in freed.close() {
+      look(at: kept)
+      var one = unsafe kept.object
+      unsafe withUnsafeMutablePointer(to: &one) { unsafe deposit($0, count: 1) }
+    }
+  }
+
+  /// Keeps a freed object from use; false when it is not checked any more, and to be given back as usual.
+  func keep(_ object: UnsafeMutableRawPointer, from holder: UInt32) -> Bool {
+    unsafe freed.keep(FreedObjects.Kept(object: object, holder: holder, freedBy: netisr_host_mark())) {
+      unsafe forEachPart(of: object) { unsafe netisr_host_poison($0, $1) }
+    }
+  }
+
+  /// The object that was kept longest, if that was long enough, or it is urgent. Says whether it was written to.
+  func reuse(isUrgent: Bool = false) -> UnsafeMutableRawPointer? {
+    guard let kept = freed.next(isUrgent: isUrgent) else { return nil }
+    look(at: kept)
+    return unsafe kept.object
+  }
+
+  private func look(at kept: FreedObjects.Kept) {
+    var broken: UInt?
+    unsafe forEachPart(of: kept.object) { part, size in
+      let end = unsafe netisr_host_poison_end(part, size)
+      if broken == nil, end < size { broken = UInt(bitPattern: part) + UInt(end) }
+    }
+    guard let broken, let context = unsafe netisr_host_context() else { return }
+    unsafe context.withEngine { $0.note(.lateWrite, at: broken, lastBy: kept.lastUser) }
+  }
+
+  /// The memory of an object that its user may write, but for what the pool keeps in it.
+  private func forEachPart(of object: UnsafeMutableRawPointer, _ body: (UnsafeMutableRawPointer, Int) -> Void) {
+    switch kind {
+    case .mbuf:
+      // Without m_type, by which it is told to be free, and the two fields behind.
+      unsafe body(object, 32)
+      unsafe body(object + 40, Int(MSIZE) - 40)
+    case .cluster:
+      unsafe body(object.assumingMemoryBound(to: Cluster.self).pointee.storage, Int(MCLBYTES))
+    }
+  }
+
+  /// Whether an object was made here.
+  func contains(_ object: UnsafeRawPointer) -> Bool {
+    lock.withLock {
+      slabs.contains { slab in
+        let offset = unsafe UInt(bitPattern: object) &- UInt(bitPattern: slab.base)
+        return offset < UInt(slab.used) && offset % UInt(objectSize) == 0
+      }
+    }
+  }
+
+  /// The objects made so far, by slab, sorted by address.
+  var cut: [netisr_host_slab] {
+    lock.withLock {
+      slabs.map { unsafe netisr_host_slab(base: UInt(bitPattern: $0.base), count: $0.used / objectSize) }
+        .sorted { $0.base < $1.base }
+    }
+  }
+
   /// Takes a full magazine, and returns an empty one.
   func accept(full magazine: Magazine) -> Magazine {
     unsafe lock.withLock {
@@ -109,9 +193,10 @@ final class MbufZone: @unchecked Sendable {
     }
   }
 
-  /// Objects ever made, those in the depot, and refused requests.
+  /// Objects ever made, those in the depot or kept for checks, and refused requests.
   var counts: (created: Int, free: Int, denied: Int) {
-    lock.withLock { unsafe (created, full.count * Self.magazineSize + partialCount, denied) }
+    let kept = freed.count
+    return lock.withLock { unsafe (created, full.count * Self.magazineSize + partialCount + kept, denied) }
   }
 
   private func takeEmpty() -> Magazine {

@@ -69,7 +69,8 @@ public final class PacketObserver {
     unsafe handler.nh_drainedcpu = record.drainedcpu
     unsafe handler.nh_policy = Policy.cpu.rawValue
     unsafe handler.nh_dispatch = record.dispatch.rawValue
-    return unsafe ProtocolRecord(handler, generation: record.generation, set, record.queues)
+    return unsafe ProtocolRecord(
+      handler, MbufHolder(mark: record.mark), generation: record.generation, set, record.queues)
   }
 
   private func publish(_ records: [UnsafeMutablePointer<ProtocolRecord>?]) {

@@ -50,6 +50,9 @@ final class SettingRegistry: @unchecked Sendable {
     var isListed = false
   }
 
+  /// Bytes that a setting takes.
+  static let memoryOfOne = MemoryLayout<Definition>.stride + MemoryLayout<Atomic<Int64>>.stride
+
   private let lock = Lock()
   // Under the lock.
   private var definitions: [String: Definition] = [:]

@@ -116,6 +116,18 @@ struct HashShard: ~Copyable {
     count -= 1
   }
 
+  /// Bytes of its entries and buckets.
+  var memory: Int { arena.memory + (Int(mask) + 1) * MemoryLayout<UInt32>.stride }
+
+  /// Visits the entries, the oldest first.
+  func forEach(_ body: (UInt32) -> Void) {
+    var number = oldest
+    while number != SlotArena.none {
+      body(number)
+      number = unsafe entry(number).pointee.newer
+    }
+  }
+
   /// Frees an entry that is not linked.
   mutating func free(_ number: UInt32) { arena.free(number) }
 

@@ -29,6 +29,9 @@ struct PrefixTree: ~Copyable {
     values = SlotArena(stride: (valueSize + 15) & ~15)
   }
 
+  /// Bytes of its nodes and values.
+  var memory: Int { nodes.memory + values.memory }
+
   /// The value of exactly this prefix.
   func find(_ prefix: Prefix) -> UnsafeMutableRawPointer? {
     var number = root

@@ -62,6 +62,11 @@ struct SlotArena: ~Copyable {
     firstFree = number
   }
 
+  /// Bytes of all chunks.
+  var memory: Int {
+    (0..<Self.chunkCount).reduce(0) { unsafe chunks[$1] == nil ? $0 : $0 + (Self.firstChunk << $1) * stride }
+  }
+
   @inline(__always)
   private static func chunk(of index: Int) -> Int {
     (index / firstChunk &+ 1)._binaryLogarithm()

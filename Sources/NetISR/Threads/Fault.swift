@@ -35,6 +35,10 @@ public struct Fault: Error, Sendable {
   public let packet: [UInt8]
   /// Bytes of that packet.
   public let packetLength: Int
+  /// Of an mbuf, which is at `address`; nil: a fault of another kind.
+  public let misuse: MbufMisuse?
+  /// Then: who had it last, or had freed it; nil when that is not known.
+  public let lastHolder: MbufHolder?
 
   init(_ fault: netisr_host_fault) {
     time = unsafe fault.time
@@ -64,6 +68,8 @@ public struct Fault: Error, Sendable {
       unsafe Array($0.prefix(count))
     }
     packetLength = unsafe Int(fault.packet_length)
+    misuse = unsafe MbufMisuse(rawValue: fault.misuse)
+    lastHolder = unsafe fault.mark == 0 ? nil : MbufHolder(mark: fault.mark)
   }
 
   /// Takes up the fault that the calling thread has just recovered from.
@@ -88,8 +94,16 @@ public struct Fault: Error, Sendable {
     if isStackOverflow { return "stack overflow" }
     if let called { return "called \(called)" }
     if isThreadLost { return "never returned" }
+    let place = "0x" + String(address, radix: 16)
+    switch misuse {
+    case .doubleFree: return "double free of the mbuf at \(place)"
+    case .foreignFree: return "free of \(place), which is no mbuf of the host"
+    case .lateWrite: return "write to \(place), in an mbuf that was free"
+    case .lateUse: return "the mbuf at \(place) was handed on after it was freed"
+    case nil: break
+    }
     return switch signal {
-    case SIGSEGV, SIGBUS: "\(signalName) at 0x\(String(address, radix: 16))"
+    case SIGSEGV, SIGBUS: "\(signalName) at \(place)"
     case SIGXCPU: "did not return"
     default: signalName
     }
@@ -105,10 +119,15 @@ public struct Fault: Error, Sendable {
 extension Engine {
   /// Calls a function of a plugin, with one argument and any result, on this thread, which belongs to the engine: from its registration or
   /// its end. Throws when it faulted; what it held of tables is given back. [control]
-  public func callGuarded(_ function: UnsafeRawPointer, _ argument: UInt = 0) throws(Fault) -> UInt {
+  ///
+  /// - Parameter holder: whose mbufs they are that it makes.
+  public func callGuarded(
+    _ function: UnsafeRawPointer, _ argument: UInt = 0, holder: MbufHolder
+  ) throws(Fault) -> UInt {
     let function = unsafe unsafeBitCast(function, to: netisr_host_function.self)
     if let context = unsafe netisr_host_context() { unsafe context.pointee.traffic.addCallback() }
-    let result = netisr_host_call_function(nil, function, argument, 0, 0)
+    var subject = netisr_host_subject(function: function, mark: holder.mark, spare: 0)
+    let result = unsafe netisr_host_call_function(&subject, function, argument, 0, 0)
     if result.returned == 1 { return result.value }
     if let context = unsafe netisr_host_context() { unsafe context.abandonTable() }
     throw Fault.take()
@@ -126,7 +145,7 @@ extension Engine {
   /// The same on a thread of its own, as code of the plugin's registration: so that the caller goes on, whatever becomes of
   /// the call. What a lost call was given is its own for ever. [control]
   public func callAside(
-    of identity: PluginIdentity, _ function: UnsafeRawPointer, _ argument: UInt = 0
+    of identity: PluginIdentity, _ function: UnsafeRawPointer, _ argument: UInt = 0, holder: MbufHolder
   ) -> CallEnd {
     let end = End()
     let function = UInt(bitPattern: function)
@@ -135,7 +154,7 @@ extension Engine {
         // The caller's function, as an integer for the way to this thread.
         guard let function = unsafe UnsafeRawPointer(bitPattern: function) else { return }
         do throws(Fault) {
-          end.value = .returned(unsafe try self.callGuarded(function, argument))
+          end.value = .returned(unsafe try self.callGuarded(function, argument, holder: holder))
         } catch {
           end.value = .faulted(error)
         }

@@ -86,6 +86,11 @@ final class ThreadRegistry: @unchecked Sendable {
     }
   }
 
+  /// Visits every record, while none is made.
+  func forEachLocked(_ body: (UnsafeMutablePointer<ThreadContext>) -> Void) {
+    lock.withLock { unsafe forEach(body) }
+  }
+
   /// Visits every record, also those of finished threads.
   func forEach(_ body: (UnsafeMutablePointer<ThreadContext>) -> Void) {
     for index in 0..<count.load(ordering: .acquiring) {

@@ -68,7 +68,8 @@ struct ReplayCommand: ParsableCommand {
         complain("\(engine.plugins): warning: no plugins (*.so) there, so that nobody took a packet")
       }
       if report.leaked != 0 {
-        complaints.append("\(report.leaked) mbufs leaked: held when all plugins and tables were gone")
+        let holders = report.leaks.isEmpty ? "" : ": " + report.leaks.map(\.text).joined(separator: ", ")
+        complaints.append("\(report.leaked) mbufs leaked: held when all plugins and tables were gone\(holders)")
       }
       if !report.statistics.conservation.balanced { complaints.append("received is not handled + dropped + queued") }
     }

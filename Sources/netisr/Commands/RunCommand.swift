@@ -88,7 +88,11 @@ struct RunCommand: ParsableCommand {
       throw error
     }
     let leaked = host.stop()
-    if leaked != 0 { logger.warning("\(leaked) mbufs leaked: held when all plugins and tables were gone") }
+    if leaked != 0 {
+      let holders = host.leaks().map(\.text).joined(separator: ", ")
+      logger.warning(
+        "\(leaked) mbufs leaked: held when all plugins and tables were gone\(holders.isEmpty ? "" : ": ")\(holders)")
+    }
     logger.info("ended")
   }
 

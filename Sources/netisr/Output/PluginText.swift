@@ -5,12 +5,15 @@ enum PluginText {
   /// A table, with the reasons below refused and resident ones.
   static func list(_ plugins: [PluginSummary]) -> String {
     var table = TextTable([
-      ("Name", .left), ("File", .left), ("Gen", .right), ("State", .left), ("Proto", .right), ("Build-ID", .left),
+      ("Name", .left), ("File", .left), ("Gen", .right), ("State", .left), ("Proto", .right), ("Mbufs", .right),
+      ("Bytes", .right),
+      ("Build-ID", .left),
     ])
     for plugin in plugins {
       table.add([
         plugin.name ?? "-", plugin.file, plugin.generation == 0 ? "-" : "\(plugin.generation)", plugin.state,
-        plugin.proto.map { "\($0)" } ?? "-", plugin.buildID.map { String($0.prefix(12)) } ?? "-",
+        plugin.proto.map { "\($0)" } ?? "-", plugin.generation == 0 ? "-" : "\(plugin.mbufs)",
+        plugin.generation == 0 ? "-" : "\(plugin.memory.total)", plugin.buildID.map { String($0.prefix(12)) } ?? "-",
       ])
     }
     var lines = table.lines
@@ -24,6 +27,7 @@ enum PluginText {
         text +=
           "    \(plugin.name ?? "it") has faulted \(plugin.faults == 1 ? "once" : "\(plugin.faults) times"): netisr faults\n"
       }
+      if let leak = leak(plugin) { text += "    \(leak)\n" }
       for reason in plugin.reasons { text += "    \(reason)\n" }
     }
     return text
@@ -38,6 +42,13 @@ enum PluginText {
   /// "ip: generation 2 is unmapped", or resident, and why.
   static func unloaded(_ plugin: PluginSummary) -> String {
     let reasons = plugin.reasons.isEmpty ? "" : ": " + plugin.reasons.joined(separator: "; ")
-    return "\(plugin.name ?? plugin.file): generation \(plugin.generation) is \(plugin.state)\(reasons)"
+    let leak = leak(plugin).map { "; \($0)" } ?? ""
+    return "\(plugin.name ?? plugin.file): generation \(plugin.generation) is \(plugin.state)\(reasons)\(leak)"
+  }
+
+  /// "12 mbufs are still held by it", of one that is out of service.
+  private static func leak(_ plugin: PluginSummary) -> String? {
+    guard plugin.mbufs > 0, !["serving", "draining"].contains(plugin.state) else { return nil }
+    return plugin.mbufs == 1 ? "1 mbuf is still held by it" : "\(plugin.mbufs) mbufs are still held by it"
   }
 }
