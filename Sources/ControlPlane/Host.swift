@@ -28,6 +28,9 @@ public final class Host: @unchecked Sendable {
     /// What plugins may have, and whose they must be.
     public var inspection = InspectionPolicy()
 
+    /// Whether each plugin is tried out in a process of its own before it is loaded.
+    public var probesPlugins = false
+
     /// One worker per CPU, unbound, direct dispatch.
     public init() {}
   }
@@ -94,6 +97,7 @@ public final class Host: @unchecked Sendable {
     interfaces = InterfaceSet(engine: engine, admission: admission, privileges: privileges, logger: logger)
     routeSocket = RouteSocket(engine: engine)
     self.logger = logger
+    probesPlugins = configuration.probesPlugins
     if unsafe Engine.default == nil { unsafe Engine.default = engine }
     engine.startWorkers()
     do throws(EngineError) {

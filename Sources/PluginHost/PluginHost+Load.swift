@@ -12,9 +12,30 @@ extension PluginHost {
   ///   what lies in a directory that others may write.
   @discardableResult
   public func load(_ path: String, isTrusted: Bool = true) throws(PluginError) -> PluginInfo {
+    try load(path) { (sha256) throws(PluginError) in try self.inspect(path, isTrusted: isTrusted, &sha256) }
+  }
+
+  /// Loads a plugin from bytes that are no file's here.
+  ///
+  /// - Parameter isInspected: somebody has accepted them, whatever this host's policy says. [control]
+  @discardableResult
+  package func load(_ path: String, bytes: [UInt8], isInspected: Bool) throws(PluginError) -> PluginInfo {
+    try load(path) { (sha256) throws(PluginError) in
+      let report = self.inspector.inspect(bytes: bytes, fileName: path)
+      sha256 = report.sha256
+      guard report.verdict == .accepted || isInspected else {
+        throw PluginError(path, report.problems.map { "\($0.check.rawValue): \($0.message)" })
+      }
+      return PluginBuild(path: path, bytes: bytes, report: report)
+    }
+  }
+
+  private func load(
+    _ path: String, from examined: (inout String?) throws(PluginError) -> PluginBuild
+  ) throws(PluginError) -> PluginInfo {
     try operations.withLock { () throws(PluginError) in
       try keepingRefusal(of: path) { (sha256) throws(PluginError) in
-        let build = try inspect(path, isTrusted: isTrusted, &sha256)
+        let build = try examined(&sha256)
         let name = build.report.name ?? ""
         if let other = state.withLock({ serving[name] }) {
           throw PluginError(
@@ -110,6 +131,7 @@ extension PluginHost {
     } else if let reason = distrust(report.sha256) {
       throw PluginError(path, ["\(reason); it is taken when somebody asks for it: netisr load, netisr reload"])
     }
+    if let problems = examination?(file.bytes, path), !problems.isEmpty { throw PluginError(path, problems) }
     return PluginBuild(path: path, bytes: file.bytes, report: report)
   }
 

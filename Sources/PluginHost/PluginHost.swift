@@ -50,6 +50,14 @@ public final class PluginHost: @unchecked Sendable {
   /// Called with every fault, on the thread that recovered from it. Set it before plugins are loaded.
   nonisolated(unsafe) public var onFault: ((FaultReport) -> Void)? = nil
 
+  /// A closer look at bytes that inspection has accepted: why they are refused all the same, or nothing. nil: there is none.
+  /// Called with the host's operations held up. [any thread]
+  public var examination: (@Sendable (_ bytes: [UInt8], _ path: String) -> [String])? {
+    get { state.withLock { examinationInUse } }
+    set { state.withLock { examinationInUse = newValue } }
+  }
+  private var examinationInUse: (@Sendable (_ bytes: [UInt8], _ path: String) -> [String])?
+
   /// A host for one engine. Faults of plugins no longer end the process.
   public init(engine: Engine, policy: InspectionPolicy = InspectionPolicy(), logger: Logger) {
     self.engine = engine

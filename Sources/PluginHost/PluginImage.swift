@@ -1,6 +1,5 @@
 import CNetISRHost
 import Glibc
-import PluginInspector
 import Synchronization
 
 /// Bytes that were inspected, mapped as code.
@@ -36,23 +35,8 @@ final class PluginImage: @unchecked Sendable {
     let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
     let name = "netisr:\(name)@\(serial)"
     self.name = name
-    let descriptor = unsafe netisr_host_memfd(name)
-    guard descriptor >= 0 else {
-      throw unsafe PluginError(name, ["memfd_create: \(String(cString: strerror(-descriptor)))"])
-    }
+    let descriptor = try SealedBytes.file(of: bytes, name: name)
     defer { Glibc.close(descriptor) }
-    var written = 0
-    while written < bytes.count {
-      let put = unsafe bytes.withUnsafeBytes {
-        unsafe write(descriptor, $0.baseAddress! + written, bytes.count - written)
-      }
-      if put < 0 && errno == EINTR { continue }
-      guard put > 0 else { throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"]) }
-      written += put
-    }
-    let error = netisr_host_memfd_seal(descriptor)
-    guard error == 0 else { throw unsafe PluginError(name, ["seal: \(String(cString: strerror(error)))"]) }
-    try Self.check(descriptor, bytes, name)
 
     let path = Self.uniquePath(to: descriptor, serial)
     // Before its constructors, if it has any.
@@ -121,27 +105,6 @@ final class PluginImage: @unchecked Sendable {
     if unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) { return true }
     unsafe _ = netisr_host_plugin_image_add(addresses.lowerBound, addresses.upperBound, name)
     return false
-  }
-
-  /// Throws unless a sealed file has just these bytes. Until the seal, whoever may look into /proc/PID/fd could write it.
-  private static func check(_ descriptor: Int32, _ bytes: [UInt8], _ name: String) throws(PluginError) {
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else {
-      throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"])
-    }
-    guard Int(status.st_size) == bytes.count else {
-      throw PluginError(name, ["sealed bytes: inspected \(bytes.count) bytes, sealed \(status.st_size)"])
-    }
-    let map = unsafe mmap(nil, bytes.count, PROT_READ, MAP_PRIVATE, descriptor, 0)
-    guard unsafe map != MAP_FAILED, let map = unsafe map else {
-      throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"])
-    }
-    defer { unsafe munmap(map, bytes.count) }
-    // The mapping has the size that was asked for just above, and a sealed file does not shrink.
-    guard unsafe memcmp(map, bytes, bytes.count) == 0 else {
-      let sealed = unsafe SHA256.hexDigest(of: UnsafeRawBufferPointer(start: map, count: bytes.count))
-      throw PluginError(name, ["sealed bytes: inspected \(SHA256.hexDigest(of: bytes)), sealed \(sealed)"])
-    }
   }
 
   /// `/proc/self/fd/N`, with the serial number written into the separators: a "/" more is 1, a "./" more is 0.

@@ -29,11 +29,12 @@ struct NetISRCommand: ParsableCommand {
       """,
     version: "netisr 1.0.0",
     groupedSubcommands: [
-      CommandGroup(name: "Hosts", subcommands: [RunCommand.self, ReplayCommand.self]),
+      CommandGroup(name: "Hosts", subcommands: [RunCommand.self, ReplayCommand.self, ProbeProcessCommand.self]),
       CommandGroup(
         name: "Plugins",
         subcommands: [
-          InspectCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self, ListCommand.self,
+          InspectCommand.self, ProbeCommand.self, LoadCommand.self, UnloadCommand.self, ReloadCommand.self,
+          ListCommand.self,
           FaultsCommand.self,
         ]),
       CommandGroup(name: "Keys", subcommands: [KeygenCommand.self, SignCommand.self]),

@@ -12,6 +12,7 @@
 
 #include "census.h"
 #include "dispositions.h"
+#include "confine.h"
 #include "fault.h"
 #include "guard.h"
 #include "misuse.h"

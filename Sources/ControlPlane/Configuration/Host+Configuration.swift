@@ -48,6 +48,7 @@ extension Host {
     if let threads = new.threads, threads != old.threads { changes.append(("net.isr.maxthreads", "\(threads)")) }
     if let bind = new.bind, bind != old.bind { changes.append(("net.isr.bindthreads", bind ? "1" : "0")) }
     if let poll = new.poll, poll != old.poll { changes.append(("net.isr.polling", poll ? "1" : "0")) }
+    if let probe = new.probe, probe != old.probe { changes.append(("net.isr.probe", probe ? "1" : "0")) }
     for setting in new.settings where !old.settings.contains(where: { $0 == setting }) { changes.append(setting) }
     return changes
   }

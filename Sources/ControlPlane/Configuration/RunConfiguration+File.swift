@@ -2,7 +2,7 @@ import Logging
 
 extension RunConfiguration {
   private static let keys = [
-    "plugins", "control", "dispatch", "threads", "bind", "poll", "faults", "strict", "policy", "keys",
+    "plugins", "control", "dispatch", "threads", "bind", "poll", "probe", "faults", "strict", "policy", "keys",
     "require-signatures",
     "log-level", "interfaces", "settings",
   ]
@@ -30,6 +30,7 @@ extension RunConfiguration {
       threads = number
     case "bind": bind = try file.truth(value, of: key)
     case "poll": poll = try file.truth(value, of: key)
+    case "probe": probe = try file.truth(value, of: key)
     case "faults": faults = try file.text(value, of: key)
     case "strict": trust.isStrict = try file.truth(value, of: key)
     case "policy": trust.policy = try file.text(value, of: key)

@@ -14,6 +14,8 @@ public struct RunConfiguration: Sendable {
   public var bind: Bool?
   /// Whether workers never sleep.
   public var poll: Bool?
+  /// Whether each plugin is tried out before it is loaded.
+  public var probe: Bool?
   /// The directory for reports of plugins' faults.
   public var faults: String?
   /// Which plugins are taken.
@@ -37,6 +39,7 @@ public struct RunConfiguration: Sendable {
     both.threads = threads ?? other.threads
     both.bind = bind ?? other.bind
     both.poll = poll ?? other.poll
+    both.probe = probe ?? other.probe
     both.faults = faults ?? other.faults
     both.trust = trust.over(other.trust)
     both.logLevel = logLevel ?? other.logLevel
@@ -52,6 +55,7 @@ public struct RunConfiguration: Sendable {
     configuration.threads = threads
     configuration.bindThreads = bind ?? false
     configuration.polling = poll ?? false
+    configuration.probesPlugins = probe ?? false
     configuration.faultDirectory = faults
     configuration.dispatch = dispatch ?? .direct
     return configuration

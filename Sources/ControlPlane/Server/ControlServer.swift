@@ -23,16 +23,13 @@ public final class ControlServer: Sendable {
     let router = Router(host: host)
     let bootstrap = ServerBootstrap(group: group).childChannelInitializer { channel in
       channel.eventLoop.makeCompletedFuture {
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-        try pipeline.addHandler(
-          HTTPRequestHandler { request, eventLoop in
-            (request.isRead ? reads : changes).runIfActive(eventLoop: eventLoop) {
-              let response = router.respond(to: request)
-              logger.debug("\(request.method) \(request.path): \(response.status)")
-              return response
-            }
-          })
+        try HTTPRequestHandler.take(channel) { request, eventLoop in
+          (request.isRead ? reads : changes).runIfActive(eventLoop: eventLoop) {
+            let response = router.respond(to: request)
+            logger.debug("\(request.method) \(request.path): \(response.status)")
+            return response
+          }
+        }
       }
     }
     do {

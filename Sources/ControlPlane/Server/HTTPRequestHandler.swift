@@ -17,6 +17,15 @@ final class HTTPRequestHandler: ChannelInboundHandler {
     self.answer = answer
   }
 
+  /// Has one of these answer on a new connection, of whatever kind. On its event loop.
+  static func take(
+    _ channel: any Channel, answer: @escaping (APIRequest, any EventLoop) -> EventLoopFuture<APIResponse>
+  ) throws {
+    let pipeline = channel.pipeline.syncOperations
+    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+    try pipeline.addHandler(HTTPRequestHandler(answer: answer))
+  }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
     case .head(let head):

@@ -110,6 +110,11 @@ extension Host {
         access: .writable { [plugins] text throws(ControlError) in
           plugins.restartLimit = try Setting.number(text, for: "net.isr.faultrestarts", in: 0...1000)
         }),
+      Setting(
+        name: "net.isr.probe", value: probesPlugins ? "1" : "0",
+        access: .writable { [self] text throws(ControlError) in
+          probesPlugins = try Setting.number(text, for: "net.isr.probe", in: 0...1) == 1
+        }),
       Setting(name: "net.isr.defaultqlimit", value: "\(configuration.defaultQueueLimit)", access: .readOnly(fixed)),
       Setting(name: "net.isr.maxqlimit", value: "\(configuration.maxQueueLimit)", access: .readOnly(fixed)),
       Setting(name: "net.isr.maxprot", value: "\(NETISR_MAXPROT)", access: .readOnly("it is part of the contract")),

@@ -57,6 +57,9 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Workers never sleep: less delay for queued packets, and a whole CPU for each. (net.isr.polling)")
   var poll = false
 
+  @Flag(help: "Try each plugin out in a process of its own before it is loaded: see `netisr probe`. (net.isr.probe)")
+  var probe = false
+
   @Option(help: ArgumentHelp("The least level that is logged. (default: info)", valueName: "level"))
   var logLevel: Logger.Level?
 
@@ -105,6 +108,7 @@ struct RunCommand: ParsableCommand {
     said.threads = engine.threads
     said.bind = bind ? true : nil
     said.poll = poll ? true : nil
+    said.probe = probe ? true : nil
     said.faults = faults
     said.trust = trust.configuration
     said.logLevel = logLevel
