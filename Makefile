@@ -5,7 +5,7 @@ PREFIX   ?= /usr/local
 PACKAGES  = libelf-dev libpcap-dev libmd-dev libsodium-dev libyaml-dev pkg-config
 PLUGINS   = ether ip ip6 arp igmp natm route epair
 EXAMPLES  = udpecho
-SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources
+SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
@@ -125,6 +125,16 @@ traffic:
 	@test -n "$(TRAFFIC)" || { echo "usage: make traffic TRAFFIC=FILE" >&2; exit 1; }
 	Benchmarks/record-traffic.sh $(TRAFFIC)
 
+# Everything that takes bytes of strangers, fed with what libFuzzer thinks up: each target for SECONDS (60), or one, TARGET.
+# What is found is kept in Fuzz/Findings, and the exit status says so. fuzz-seeds makes the first inputs anew.
+COVERAGE = edge,indirect-calls,trace-cmp,inline-8bit-counters,pc-table
+FUZZBUILD = $(SWIFT) build -c release --package-path Fuzz --sanitize=address -Xswiftc -sanitize-coverage=$(COVERAGE) \
+  -Xcc -fsanitize-coverage=$(COVERAGE) -Xlinker -L$$(clang -print-resource-dir)/lib/linux
+fuzz fuzz-seeds: deps
+	$(FUZZBUILD) --product Fuzz
+	for p in $(PLUGINS) $(EXAMPLES) null; do $(FUZZBUILD) --product $$p || exit 1; done
+	Fuzz/run.sh $(@:fuzz-%=%) $(or $(SECONDS),60) $(TARGET)
+
 # Debian's packages that the build needs, where they are missing.
 deps:
 	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
@@ -155,5 +165,5 @@ asan: deps
 	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
 
 clean:
-	rm -rf .build .build-static .build-tsan .build-asan .build-stress Benchmarks/.build
+	rm -rf .build .build-static .build-tsan .build-asan .build-stress Benchmarks/.build Fuzz/.build
 	rm -f plugins.d/*.so

@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "NetISR", targets: ["NetISR", "CNetISR"]),
     .library(name: "Simulation", targets: ["Simulation"]),
     .library(name: "PluginHost", targets: ["PluginHost"]),
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "ether", type: .dynamic, targets: ["EtherPlugin"]),
     .library(name: "ip", type: .dynamic, targets: ["IPPlugin"]),
     .library(name: "ip6", type: .dynamic, targets: ["IP6Plugin"]),
@@ -112,6 +113,16 @@ let package = Package(
       name: "Simulation", dependencies: ["NetISR", "CNetISR", "PacketIO"], path: "Benchmarks/Sources/Simulation",
       swiftSettings: host),
 
+    // What takes bytes of strangers; beside the program that thinks them up, and here, because what that has found is tested.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "ControlPlane", "NetISR", "CNetISR", "CNetISRHost", "PacketIO", "PluginHost", "PluginInspector",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
+      path: "Fuzz/Sources/FuzzTargets", swiftSettings: host),
+
     .executableTarget(
       name: "netisr",
       dependencies: [
@@ -157,6 +168,7 @@ let package = Package(
       swiftSettings: test),
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: test),
     .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane"], swiftSettings: test),
     .testTarget(name: "CommandTests", dependencies: ["netisr", "TestSupport"], swiftSettings: test),
   ]

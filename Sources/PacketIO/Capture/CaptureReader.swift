@@ -34,7 +34,7 @@ public struct CaptureReader: ~Copyable {
   }
 
   /// - Parameter byLibpcapAlone: to compare the two ways of reading.
-  init(path: String, byLibpcapAlone: Bool) throws(CaptureError) {
+  package init(path: String, byLibpcapAlone: Bool) throws(CaptureError) {
     self.path = path
     // "e": not inherited over exec.
     guard let file = unsafe fopen(path, "re") else {
