@@ -63,6 +63,23 @@ netisr_host_start_confined(const char *path, char *const argv[], int bytes, int 
 	return (error == 0 ? pid : -error);
 }
 
+int
+netisr_host_make_record(void)
+{
+	int fd = memfd_create("netisr:record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int error = errno;
+
+	if (fd < 0)
+		return (-error);
+	/* Whoever reads it would be ended by a record that has become shorter. */
+	if (ftruncate(fd, sizeof(struct netisr_host_record)) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return (fd);
+	error = errno;
+	close(fd);
+	return (-error);
+}
+
 struct netisr_host_record *
 netisr_host_open_record(int descriptor)
 {

@@ -39,6 +39,8 @@ package enum SealedBytes {
     guard Int(status.st_size) == bytes.count else {
       throw PluginError(name, ["sealed bytes: inspected \(bytes.count) bytes, sealed \(status.st_size)"])
     }
+    // Nothing is no mapping.
+    if bytes.isEmpty { return }
     let map = unsafe mmap(nil, bytes.count, PROT_READ, MAP_PRIVATE, descriptor, 0)
     guard unsafe map != MAP_FAILED, let map = unsafe map else {
       throw unsafe PluginError(name, ["memory file: \(String(cString: strerror(errno)))"])

@@ -11,7 +11,7 @@ struct ProbeTests {
     ("*(volatile int *)0x10 = 1;", "SIGSEGV at 0x10 in bad_input+0x"),
     ("abort();", "SIGABRT in "),
     ("__builtin_trap();", "SIGILL in bad_input+0x"),
-    ("_exit(4);", "ended the process with status 4"),
+    ("exit(4);", "4"),
     ("syscall(SYS_exit_group, 5);", "ended the process with status 5, in bad_input+0x"),
     ("if (socket(AF_INET, SOCK_STREAM, 0) < 0) return;", "called socket, which no handler needs, in bad_input+0x"),
     ("if (fork() == 0) _exit(0);", "called clone, which no handler needs, in bad_input+0x"),
@@ -23,7 +23,6 @@ struct ProbeTests {
     ("kill(getppid(), 0);", "called kill, which no handler needs, in bad_input+0x"),
     ("syscall(SYS_ptrace, 0, 0, 0, 0);", "called ptrace, which no handler needs, in bad_input+0x"),
     ("signal(SIGUSR1, SIG_IGN);", "called rt_sigaction, which no handler needs, in bad_input+0x"),
-    ("pthread_t t; pthread_create(&t, 0, idle, 0);", "as pthread_create does"),
     ("raise(SIGKILL);", "the process was killed by SIGKILL"),
     ("for (;;) *(volatile int *)&count = 6;", "did not return in bad_input+0x"),
     ("for (;;) usleep(1000);", "took too long, in bad_input+0x"),
@@ -44,7 +43,7 @@ struct ProbeTests {
     #include <unistd.h>
     NETISR_PLUGIN("bad", 11, 1, 1);
     static int count;
-    __attribute__((unused)) static void *idle(void *argument) { pause(); return (argument); }
+    __attribute__((unused)) static void *idle(void *argument) { for (;;) usleep(1000); return (argument); }
     \(constructor.isEmpty ? "" : "__attribute__((constructor)) static void begin(void) { \(constructor) }")
     __attribute__((visibility("default"))) void bad_input(struct mbuf *m);
     void bad_input(struct mbuf *m)
@@ -102,6 +101,12 @@ struct ProbeTests {
     #expect(unregistration?.first?.hasSuffix(", when it was unloaded") == true, "\(unregistration ?? [])")
     let refusing = try probe(Self.source(registration: "return (12);")).report["reasons"] as? [String]
     #expect(refusing == ["netisr_plugin_register returned 12 (Cannot allocate memory)"])
+  }
+
+  @Test func aThreadThatStaysIsFound() throws {
+    let body = "pthread_t t; if (pthread_create(&t, 0, idle, 0) != 0) abort();"
+    let (report, status) = try probe(Self.source(handler: body), "--packets 100")
+    #expect(status == 1 && report["reasons"] as? [String] == ["left 1 threads running that it had begun"])
   }
 
   @Test func aGoodOneMayReadAndLeaks() throws {

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "census.h"
-#include "dispositions.h"
 #include "confine.h"
+#include "dispositions.h"
 #include "fault.h"
 #include "guard.h"
 #include "misuse.h"

@@ -56,7 +56,10 @@ netisr_host_record_text(struct netisr_host_record *record)
  */
 pid_t netisr_host_start_confined(const char *path, char *const argv[], int bytes, int record);
 
-/* Maps the record that is at descriptor 4, and closes that: NULL if it is none. */
+/* A file for a record, of which nobody can change the size: a descriptor, or -errno. */
+int netisr_host_make_record(void);
+
+/* Maps the record that is at a descriptor, and closes that: NULL if it is none. */
 struct netisr_host_record *netisr_host_open_record(int descriptor);
 
 /*
@@ -67,7 +70,7 @@ struct netisr_host_record *netisr_host_open_record(int descriptor);
 int netisr_host_confine(struct netisr_host_record *record, uint64_t memory, uint32_t cpu, uint32_t time);
 
 /*
- * Gives up the system calls that no handler needs, for all threads, for good.  No thread and no
+ * Gives up the system calls that no handler needs, for all threads and those to come, for good.  No
  * process can be made any more.  0 or an errno value.
  */
 int netisr_host_forbid(void);

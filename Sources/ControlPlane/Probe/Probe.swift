@@ -97,7 +97,7 @@ public struct Probe: Sendable {
     let signal = status & 0x7f
     if signal == 0 { return "the process ended with status \(status >> 8 & 0xff)" }
     // Who blocks SIGSYS is not asked where he is.
-    if signal == SIGSYS { return "called what no handler needs, with its signals blocked, as pthread_create does" }
+    if signal == SIGSYS { return "called what no handler needs, with its signals blocked" }
     return "the process was killed by \(ProbeRecord.name(ofSignal: signal))"
   }
 }

@@ -31,8 +31,10 @@ final class ProbeCourse {
     }
   }
 
+  /// Goes through it. All threads that are there before it are the host's.
   func run(_ bytes: [UInt8], as path: String, isInspected: Bool) -> ProbeOutcome {
     var outcome = ProbeOutcome()
+    let threads = ProcessThreads.count
     record.enter(.loading)
     do throws(PluginError) {
       let info = try trial.plugins.load(path, bytes: bytes, isInspected: isInspected)
@@ -46,7 +48,12 @@ final class ProbeCourse {
     } catch {
       outcome.problems.append(error.description)
     }
-    unload(&outcome)
+    if findings.fault == nil, let left = ProcessThreads.left(beyond: threads) {
+      // Its code would go: that is no fault of the unloading.
+      outcome.problems.append("left \(left) threads running that it had begun")
+    } else {
+      unload(&outcome)
+    }
     if let fault = findings.fault {
       outcome.fault = fault
       outcome.problems.append("\(fault.summary) in \(fault.place), \(phase.text(record.packets))")

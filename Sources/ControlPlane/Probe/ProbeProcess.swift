@@ -19,7 +19,6 @@ public enum ProbeProcess {
     let error = record.confine(memory: memory, cpu: plan.cpu, time: plan.timeout)
     guard error == 0 else { end(record, "limits: \(unsafe String(cString: strerror(error)))") }
     let course = ProbeCourse(plan, record)
-    // The engine's threads exist by now: there will be no others.
     let obstacle = netisr_host_forbid()
     guard obstacle == 0 else { end(record, "seccomp: \(unsafe String(cString: strerror(obstacle)))") }
     record.end(course.run(bytes(), as: words[6], isInspected: words[5] == "1"))

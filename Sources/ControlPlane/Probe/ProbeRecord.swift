@@ -10,15 +10,13 @@ final class ProbeRecord {
 
   /// A new one, and the descriptor of its file, which is the caller's.
   static func make() throws(ControlError) -> (record: ProbeRecord, descriptor: Int32) {
-    let descriptor = unsafe netisr_host_memfd("netisr:probe")
-    guard descriptor >= 0 else { throw ControlError(.failed, "probe: memfd_create: \(reason(-descriptor))") }
+    let descriptor = netisr_host_make_record()
+    guard descriptor >= 0 else { throw ControlError(.failed, "probe: record: \(reason(-descriptor))") }
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard ftruncate(descriptor, off_t(MemoryLayout<netisr_host_record>.size)) == 0, copy >= 0,
-      let record = unsafe netisr_host_open_record(copy)
-    else {
+    guard copy >= 0, let record = unsafe netisr_host_open_record(copy) else {
       let error = errno
       close(descriptor)
-      throw ControlError(.failed, "probe: memory file: \(reason(error))")
+      throw ControlError(.failed, "probe: record: \(reason(error))")
     }
     return unsafe (ProbeRecord(record), descriptor)
   }

@@ -7,7 +7,7 @@ struct ProbeCommand: ParsableCommand {
     abstract: "Try a plugin out in a process of its own.",
     discussion: """
       The file is loaded, fed with packets, told that time passes, and unloaded, in a process that can read files and use \
-      memory, and nothing else: no sockets, no processes, no threads, no files for writing. What faults there, hangs, ends the \
+      memory, and nothing else: no sockets, no processes, no files for writing. What faults there, hangs, ends the \
       process, or calls what it may not, is refused, with the place and the packet at which it happened.
 
       Packets are made: good ones for the plugin's protocol, whole and in pieces, each cut short at every byte, and then such \
