@@ -93,12 +93,6 @@ netisr_host_open_record(int descriptor)
 	return (map == MAP_FAILED ? NULL : map);
 }
 
-const char *
-netisr_host_signal_name(int signal)
-{
-	return (sigabbrev_np(signal));
-}
-
 void
 netisr_host_end_confined(void)
 {

@@ -78,9 +78,6 @@ int netisr_host_forbid(void);
 /* Ends this process, as it is allowed to. */
 __attribute__((noreturn)) void netisr_host_end_confined(void);
 
-/* "SEGV"; NULL for a number that is no signal's. */
-const char *netisr_host_signal_name(int signal);
-
 /* "socket"; NULL for a system call of which the name is not known here. */
 const char *netisr_host_system_call_name(int64_t number);
 

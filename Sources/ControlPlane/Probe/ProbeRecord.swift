@@ -91,6 +91,6 @@ final class ProbeRecord {
 
   /// `SIGSEGV`, ...
   static func name(ofSignal signal: Int32) -> String {
-    unsafe netisr_host_signal_name(signal).map { unsafe "SIG" + String(cString: $0) } ?? "signal \(signal)"
+    unsafe String(cString: netisr_host_signal_name(signal))
   }
 }
