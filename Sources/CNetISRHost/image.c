@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct search {
 	const struct link_map *map;
@@ -98,4 +99,20 @@ netisr_host_symbol_of(uintptr_t address, uintptr_t *start)
 		return (NULL);
 	*start = (uintptr_t)info.dli_saddr;
 	return (info.dli_sname);
+}
+
+void
+netisr_host_image_fill(uintptr_t low, uintptr_t high)
+{
+	for (uintptr_t at = low; at < high; at += 4096) {
+		/* Not in the place of what is there, which somebody may map at this moment. */
+		void *page = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (page == MAP_FAILED)
+			continue;
+		/* ret, on x86-64. */
+		memset(page, 0xc3, 4096);
+		(void)mprotect(page, 4096, PROT_READ | PROT_EXEC);
+	}
 }

@@ -71,6 +71,7 @@ extension PluginHost {
         faulted[generation.report.sha256] =
           "its code faulted as \(generation.identity.name), generation \(generation.number): \(summary) in \(place)"
         generation.quarantine("\(summary) in \(place)")
+        generation.image.fillHoles()
         if fault.isThreadLost { generation.isInhabited = true }
         // Its timers are its code, too.
         engine.endCallouts(of: generation.image.addresses)

@@ -97,6 +97,11 @@ final class PluginImage: @unchecked Sendable {
   /// Whether all of its code is still mapped as it was: what is not can't be given to the dynamic linker, which runs it once more.
   var isWhole: Bool { ProcessMaps.codeSize(of: name) == codeSize }
 
+  /// Puts code that returns into the holes of an image whose code has unmapped itself.
+  func fillHoles() {
+    if !isWhole { netisr_host_image_fill(addresses.lowerBound, addresses.upperBound) }
+  }
+
   /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
   /// did not see; it stays mapped then.
   func close() -> Bool {

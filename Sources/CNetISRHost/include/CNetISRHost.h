@@ -120,6 +120,12 @@ struct netisr_host_image {
 	uint8_t build_id[64];
 };
 
+/*
+ * Fills the pages from low to high where nothing is mapped with code that returns: the
+ * dynamic linker calls an image's end at the process's, if nothing else does.
+ */
+void netisr_host_image_fill(uintptr_t low, uintptr_t high);
+
 /* 0, or -1 when the handle's image is not in the linker's list. */
 int netisr_host_image_of(void *handle, struct netisr_host_image *image);
 
