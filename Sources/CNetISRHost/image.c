@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -115,4 +117,36 @@ netisr_host_image_fill(uintptr_t low, uintptr_t high)
 		memset(page, 0xc3, 4096);
 		(void)mprotect(page, 4096, PROT_READ | PROT_EXEC);
 	}
+}
+
+unsigned int
+netisr_host_mappings_of(const char *file, uint64_t *code)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	unsigned int count = 0;
+
+	*code = 0;
+	if (maps == NULL)
+		return (0);
+	while ((length = getline(&line, &room, maps)) > 0) {
+		/* Numbers and letters stand before it. */
+		char *path = strchr(line, '/'), mode[5];
+		unsigned long low, high;
+
+		if (path == NULL)
+			continue;
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		if (strcmp(path, file) != 0)
+			continue;
+		count++;
+		if (sscanf(line, "%lx-%lx %4s", &low, &high, mode) == 3 && mode[2] == 'x')
+			*code += high - low;
+	}
+	free(line);
+	fclose(maps);
+	return (count);
 }

@@ -1,10 +1,18 @@
+import CNetISRHost
 import Glibc
 
 /// What is mapped into this process (proc_pid_maps(5)).
 public enum ProcessMaps {
   /// Whether a memory file of that name is mapped.
-  public static func contains(_ name: String) -> Bool {
-    lines().contains { $0.hasSuffix("/memfd:\(name) (deleted)") }
+  static func contains(_ name: String) -> Bool { mappings(of: name).count > 0 }
+
+  /// Bytes of a memory file that are mapped as code.
+  static func codeSize(of name: String) -> UInt { mappings(of: name).code }
+
+  private static func mappings(of name: String) -> (count: UInt32, code: UInt) {
+    var code: UInt64 = 0
+    let count = unsafe netisr_host_mappings_of("/memfd:\(name) (deleted)", &code)
+    return (count, UInt(code))
   }
 
   /// The names of all mapped memory files that begin with `prefix`, each once.
@@ -19,17 +27,6 @@ public enum ProcessMaps {
       if name.hasPrefix(prefix) { names.insert(String(name)) }
     }
     return names
-  }
-
-  /// Bytes of a memory file that are mapped as code.
-  static func codeSize(of name: String) -> UInt {
-    var size: UInt = 0
-    for line in lines() where line.hasSuffix("/memfd:\(name) (deleted)") {
-      let fields = line.split(separator: " ")
-      let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-      if ends.count == 2, fields[1].contains("x") { size += ends[1] - ends[0] }
-    }
-    return size
   }
 
   /// Mappings, by number.

@@ -126,6 +126,12 @@ struct netisr_host_image {
  */
 void netisr_host_image_fill(uintptr_t low, uintptr_t high);
 
+/*
+ * How many mappings this process has of a file, and bytes of code in them; the path is
+ * that of proc_pid_maps(5).  In C, since each load looks through them.
+ */
+unsigned int netisr_host_mappings_of(const char *file, uint64_t *code);
+
 /* 0, or -1 when the handle's image is not in the linker's list. */
 int netisr_host_image_of(void *handle, struct netisr_host_image *image);
 

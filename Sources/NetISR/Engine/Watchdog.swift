@@ -67,6 +67,8 @@ final class Watchdog: @unchecked Sendable {
   private let isStopping = Atomic<UInt32>(0)
   // By the watching thread alone.
   private var suspicions: [UInt: Suspicion] = [:]
+  private var time: UInt64 = 0
+  private var lastClock: UInt64 = 0
   private var thread: Thread?
 
   init(_ engine: Engine) {
@@ -91,14 +93,23 @@ final class Watchdog: @unchecked Sendable {
       let isOver = unsafe withUnsafePointer(to: isStopping) { word in
         unsafe netisr_host_futex_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 0, rest)
       }
-      if isOver != 0 && bound > 0 { look(bound) }
+      if isOver != 0 {
+        advance(by: 2 * rest)
+        if bound > 0 { look(bound, time) }
+      }
     }
   }
 
-  private func look(_ bound: UInt64) {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  /// Its clock goes on by no more than `most` from one look to the next: while a process is stopped, nobody waits.
+  private func advance(by most: UInt64) {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    let clock = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    time += min(clock - lastClock, most)
+    lastClock = clock
+  }
+
+  private func look(_ bound: UInt64, _ now: UInt64) {
     var hangs: [Engine.Hang] = []
     var lost: [UnsafeMutablePointer<ThreadContext>] = unsafe []
     unsafe engine.threads.forEachWatched { record in
