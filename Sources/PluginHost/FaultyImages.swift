@@ -60,10 +60,8 @@ extension PluginHost {
     }
     engine.openCallouts(of: image.addresses)
     guard case .generation(let generation) = entry else { return }
-    let held = engine.takeCensus(of: [generation.holder]).held[generation.holder] ?? MbufHolding()
     state.withLock {
       generation.state = .unmapped
-      remember(generation, leaving: held)
       retired.removeAll { $0 === generation }
     }
   }

@@ -338,10 +338,11 @@ func expectNoLeak(_ engine: Engine, _ location: SourceLocation = #_sourceLocatio
     expectNoLeak(engine)
   }
 
-  @Test func aThreadWithoutEngineGetsNothing() {
-    runThreads(1) { _ in
-      #expect(m_get(M_NOWAIT, MT_DATA) == nil && m_gethdr(M_NOWAIT, MT_DATA) == nil)
-      #expect(m_getcl(M_NOWAIT, MT_DATA, 0) == nil)
+  /// In a process of its own, where no other test has made a default engine.
+  @Test func aThreadWithoutEngineGetsNothing() async {
+    await #expect(processExitsWith: .success) {
+      precondition(m_get(M_NOWAIT, MT_DATA) == nil && m_gethdr(M_NOWAIT, MT_DATA) == nil)
+      precondition(m_getcl(M_NOWAIT, MT_DATA, 0) == nil)
       m_freem(nil)
     }
   }

@@ -11,6 +11,7 @@ extension Rules {
       Cold("Engine.reject(*", "a wrong protocol number"),
       Cold("Engine.drop(*", "a packet is dropped"),
       Cold("*.overflow(*", "a packet is dropped: the queue is full"),
+      Cold("Engine.admitted(*", "a protocol is disabled in some vnet"),
       Cold("Engine.contain(*", "a handler faulted"),
       Cold("Engine.containCallback(*", "a handler faulted"),
       Cold("Engine.directFault(*", "a handler faulted"),
@@ -36,7 +37,7 @@ extension Rules {
     ],
     permits: [
       Permit("netisr_host_call", indirect: 1, "the handler"),
-      Permit("netisr_host_call_batch", indirect: 1, "the handler"),
+      Permit("netisr_host_call_batch", indirect: 2, "the handler, by two"),
       Permit("netisr_host_call_function", indirect: 1, "nh_drainedcpu"),
       Permit(
         "Engine.enter(*batch:)", locked: 1, calls: copying,

@@ -36,7 +36,7 @@ struct mbuf;
 struct netisr_host_subject {
 	void (*function)(void); /* the handler; guarded calls of other functions do not look */
 	uint32_t mark;          /* who holds the packets that its code is given or makes; never 0 */
-	uint32_t spare;
+	uint32_t is_bare;       /* 1: of a callout, a registration, an end; 0: a protocol's record is behind it */
 };
 
 /* What lies at a frame's stack pointer.  guard.S knows the offsets. */

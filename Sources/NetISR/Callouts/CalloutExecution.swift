@@ -46,7 +46,7 @@ extension Engine {
 
   private func call(_ due: CalloutQueue.Due, _ context: UnsafeMutablePointer<ThreadContext>) -> netisr_host_result {
     let function = unsafe unsafeBitCast(due.function, to: netisr_host_function.self)
-    var subject = netisr_host_subject(function: function, mark: due.mark, spare: 0)
+    var subject = netisr_host_subject(function: function, mark: due.mark, is_bare: 1)
     if accounting.isOn, let number = callouts.protocolNumber(ofCode: due.address) {
       return unsafe context.timedCallback(&subject, function, UInt(bitPattern: due.argument), of: number)
     }

@@ -56,10 +56,11 @@ struct Protocols: ~Copyable {
 /// What the dispatch path needs of a registration. Immutable once published.
 @safe
 struct ProtocolRecord {
-  // The first two are a struct netisr_host_subject: guarded calls find them at the record's address.
+  // The first three are a struct netisr_host_subject: guarded calls find them at the record's address.
   let handler: @convention(c) (UnsafeMutablePointer<mbuf>?) -> Void
   /// Whose packets they are that the handler is called for: a `MbufHolder`.
   let mark: UInt32
+  let isBare: UInt32 = 0
   let m2flow: (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt) -> UnsafeMutablePointer<mbuf>?)?
   let m2cpuid:
     (@convention(c) (UnsafeMutablePointer<mbuf>?, UInt, UnsafeMutablePointer<UInt32>?) -> UnsafeMutablePointer<mbuf>?)?

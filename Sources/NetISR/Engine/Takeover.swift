@@ -88,7 +88,7 @@ extension Engine {
   /// Takes the protocol whose code hangs out of service: its number; nil for code that serves none yet.
   private func quarantine(_ call: UnsafePointer<netisr_host_frame>, _ fault: Fault) -> Int? {
     // Inside of the lost thread's section, as long as that counts, no record is freed.
-    if let record = unsafe call.pointee.subject?.assumingMemoryBound(to: ProtocolRecord.self) {
+    if let record = unsafe Self.record(of: call) {
       unsafe quarantine(record.pointee.number, record)
       return unsafe record.pointee.number
     }
@@ -110,7 +110,7 @@ extension Engine {
     var isExecutors = place != nil
     for index in unsafe calls.indices.reversed() {
       let call = unsafe calls[index]
-      guard let record = unsafe call.pointee.subject?.assumingMemoryBound(to: ProtocolRecord.self) else {
+      guard let record = unsafe Self.record(of: call) else {
         // A callout, by the executor.
         isExecutors = false
         continue
@@ -132,7 +132,16 @@ extension Engine {
   }
 
   private static func number(of call: UnsafePointer<netisr_host_frame>) -> Int? {
-    unsafe call.pointee.subject?.assumingMemoryBound(to: ProtocolRecord.self).pointee.number
+    unsafe record(of: call)?.pointee.number
+  }
+
+  /// The protocol that a call is for; nil: a callout, or code that serves none yet.
+  private static func record(of call: UnsafePointer<netisr_host_frame>) -> UnsafeMutablePointer<ProtocolRecord>? {
+    // Every subject begins with that structure, and says whether a record is behind it.
+    guard let subject = unsafe call.pointee.subject,
+      unsafe subject.assumingMemoryBound(to: netisr_host_subject.self).pointee.is_bare == 0
+    else { return nil }
+    return unsafe subject.assumingMemoryBound(to: ProtocolRecord.self)
   }
 
   /// A batch of a queue, and what was taken over with it: whether it was one.

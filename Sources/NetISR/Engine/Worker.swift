@@ -108,6 +108,7 @@ extension Engine {
   }
 
   /// Drops those of a vnet in which their protocol is disabled; the others move up, with nil behind them: how many.
+  @inline(never)
   private func admitted(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, _ number: Int,
     _ context: UnsafeMutablePointer<ThreadContext>

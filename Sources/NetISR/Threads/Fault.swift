@@ -126,7 +126,7 @@ extension Engine {
   ) throws(Fault) -> UInt {
     let function = unsafe unsafeBitCast(function, to: netisr_host_function.self)
     if let context = unsafe netisr_host_context() { unsafe context.pointee.traffic.addCallback() }
-    var subject = netisr_host_subject(function: function, mark: holder.mark, spare: 0)
+    var subject = netisr_host_subject(function: function, mark: holder.mark, is_bare: 1)
     let result = unsafe netisr_host_call_function(&subject, function, argument, 0, 0)
     if result.returned == 1 { return result.value }
     if let context = unsafe netisr_host_context() { unsafe context.abandonTable() }
