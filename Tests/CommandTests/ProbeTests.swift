@@ -106,7 +106,7 @@ struct ProbeTests {
   @Test func aThreadThatStaysIsFound() throws {
     let body = "pthread_t t; if (pthread_create(&t, 0, idle, 0) != 0) abort();"
     let (report, status) = try probe(Self.source(handler: body), "--packets 100")
-    #expect(status == 1 && report["reasons"] as? [String] == ["left 1 threads running that it had begun"])
+    #expect(status == 1 && report["reasons"] as? [String] == ["left 1 thread running that it had begun"])
   }
 
   @Test func aGoodOneMayReadAndLeaks() throws {

@@ -50,7 +50,7 @@ final class ProbeCourse {
     }
     if findings.fault == nil, let left = ProcessThreads.left(beyond: threads) {
       // Its code would go: that is no fault of the unloading.
-      outcome.problems.append("left \(left) threads running that it had begun")
+      outcome.problems.append("left \(left) thread\(left == 1 ? "" : "s") running that it had begun")
     } else {
       unload(&outcome)
     }
