@@ -106,6 +106,7 @@ import TestSupport
     let book = Book()
     let (a, b) = (Entry(1, book), Entry(2, book))
     var results: [Int32] = []
+    defer { book.onCall = nil }  // It holds the entries, and they hold the book.
     book.onCall = { name in
       guard name == 1 else { return }
       results.append(callout_stop(a.c))
