@@ -22,7 +22,7 @@ run: plugins
 test tsan asan: PACKAGES += arping iproute2 iputils-ping procps tcpdump traceroute
 test: deps
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	Tests/run.sh .build/debug
 	$(MAKE) codegen
 
 # The machine code on a packet's way holds nothing that it must not: Benchmarks/Sources/Codegen says what.
@@ -156,13 +156,12 @@ format:
 tsan: export TSAN_OPTIONS = ignore_noninstrumented_modules=0 suppressions=$(CURDIR)/Tests/tsan.supp
 tsan: deps
 	$(SWIFT) build --sanitize=thread --scratch-path .build-tsan --build-tests
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip-build
+	Tests/run.sh .build-tsan/debug
 
-# Without XCTest, whose empty harness the leak sanitizer would report.
 asan: export LSAN_OPTIONS = suppressions=$(CURDIR)/Tests/lsan.supp print_suppressions=0
 asan: deps
 	$(SWIFT) build --sanitize=address --scratch-path .build-asan --build-tests
-	$(SWIFT) test --sanitize=address --scratch-path .build-asan --skip-build --disable-xctest
+	Tests/run.sh .build-asan/debug
 
 clean:
 	rm -rf .build .build-static .build-tsan .build-asan .build-stress Benchmarks/.build Fuzz/.build

@@ -1,18 +1,26 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
+/// What is on a packet's way is optimised in debug builds as well, which the tests are: they send millions. To step through it,
+/// say `swift build -Xswiftc -Onone -Xcc -O0`.
+let optimized: SwiftSetting = .unsafeFlags(["-O"], .when(configuration: .debug))
+
+let c: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
+
 /// Code that runs inside a plugin: Embedded Swift, with no runtime and no metadata, so that dlclose() really unmaps.
 let embedded: [SwiftSetting] = [
   .enableExperimentalFeature("Embedded"),
   .enableExperimentalFeature("Lifetimes"),
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
+  optimized,
 ]
 
 /// Code of the host.
 let host: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
+  optimized,
 ]
 
 /// Strict memory safety stays off in tests: the expansion of `#expect` warns under it.
@@ -63,8 +71,8 @@ let package = Package(
   ],
   targets: [
     // The contract, and what host and plugins are made of.
-    .target(name: "CNetISR"),
-    .target(name: "CNetISRHost", dependencies: ["CNetISR"]),
+    .target(name: "CNetISR", cSettings: c),
+    .target(name: "CNetISRHost", dependencies: ["CNetISR"], cSettings: c),
     .target(name: "NetISRPlugin", dependencies: ["CNetISR"], swiftSettings: embedded),
     .target(
       name: "NetISR", dependencies: ["CNetISR", "CNetISRHost"], exclude: ["exports.dynlist"], swiftSettings: host,
@@ -85,7 +93,7 @@ let package = Package(
     // The host.
     .target(
       name: "PluginInspector", dependencies: ["CNetISR", "CLibELF", "CLibMD", "CLibSodium"], swiftSettings: host),
-    .target(name: "CPacketIO", dependencies: ["CNetISR"]),
+    .target(name: "CPacketIO", dependencies: ["CNetISR"], cSettings: c),
     .target(name: "PacketIO", dependencies: ["NetISR", "CLibPcap", "CPacketIO"], swiftSettings: host),
     .target(
       name: "PluginHost",
@@ -102,8 +110,8 @@ let package = Package(
       swiftSettings: host),
 
     // Measuring: a peer built as the original is, and the harness.
-    .target(name: "CBaseline", dependencies: ["CNetISR"]),
-    .target(name: "CEngineBench", dependencies: ["CNetISR"]),
+    .target(name: "CBaseline", dependencies: ["CNetISR"], cSettings: c),
+    .target(name: "CEngineBench", dependencies: ["CNetISR"], cSettings: c),
     .target(
       name: "EngineBench", dependencies: ["NetISR", "CNetISR", "CBaseline", "CEngineBench"],
       swiftSettings: host),
@@ -147,7 +155,7 @@ let package = Package(
     // Tests, through the real thing.
     .target(
       name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost"], path: "Tests/TestSupport",
-      swiftSettings: test),
+      swiftSettings: [optimized]),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(
       name: "StressTests",

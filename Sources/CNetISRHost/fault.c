@@ -34,9 +34,6 @@ static _Thread_local struct netisr_host_fault last;
 static _Thread_local volatile sig_atomic_t pending;
 /* The name of the image whose constructors this thread may be in. */
 static _Thread_local const char *volatile loading;
-static _Thread_local int is_lost;
-/* Lost threads whose stacks are looked at. */
-static _Atomic int takeovers;
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
@@ -149,12 +146,6 @@ may_abandon(int signal, unsigned int library_frames, uintptr_t outermost)
 	return (1);
 }
 
-static int
-is_guard(uintptr_t pc)
-{
-	return (pc >= (uintptr_t)netisr_host_guard_begin && pc < (uintptr_t)netisr_host_guard_end);
-}
-
 uintptr_t
 netisr_host_plugin_code(const struct netisr_host_frame *frame, uintptr_t pc)
 {
@@ -163,7 +154,7 @@ netisr_host_plugin_code(const struct netisr_host_frame *frame, uintptr_t pc)
 	if (netisr_host_is_plugins(pc))
 		return (pc);
 	/* Called last of all by the plugin's function, which then is on the stack no more: guard.h says where it stands. */
-	if (!is_guard(pc))
+	if (!netisr_host_is_guard(pc))
 		return (0);
 	if (frame->list == NULL)
 		handler = (uintptr_t)frame->cursor;
@@ -334,72 +325,6 @@ netisr_host_resume(const struct netisr_host_fault *fault, struct netisr_host_fra
 	__asm__ volatile("movq %0, %%rsp\n\tjmp netisr_host_recover" : : "r"(frame) : "memory");
 #endif
 	__builtin_unreachable();
-}
-
-int
-netisr_host_is_apart(const struct netisr_host_fault *fault, const struct netisr_host_frame *frame)
-{
-	Dl_info own, other;
-
-	if (is_lost)
-		return (0);
-	/* A callback of a protocol's policy: how its packet is counted is not to be seen from here. */
-	for (const struct netisr_host_frame *f = frame; f != NULL; f = f->outer) {
-		const struct netisr_host_subject *subject = f->subject;
-
-		if (f->list == NULL && subject != NULL && !subject->is_bare)
-			return (0);
-	}
-	if (fault->plugin_pc == 0 || fault->frame_count == NETISR_HOST_FRAMES ||
-	    dladdr((void *)&netisr_host_faults_install, &own) == 0)
-		return (0);
-	for (unsigned int i = 0; i < fault->frame_count; i++) {
-		uintptr_t pc = fault->frames[i];
-
-		if (netisr_host_is_plugins(pc) || is_guard(pc))
-			continue;
-		if (dladdr((void *)pc, &other) == 0 || other.dli_fbase == own.dli_fbase)
-			return (0);
-	}
-	return (1);
-}
-
-/*
- * The guarded call's stack pointer was at its frame when it called: below it lies
- * where the plugin's code returns to, above it where the guarded call does, after a
- * fault.  The thread's record is not its own any more: code of the plugin that goes
- * on, and calls the host, finds none, and ends there.
- */
-void
-netisr_host_lose(struct netisr_host_frame *frame)
-{
-	((uintptr_t *)frame)[-1] = (uintptr_t)&netisr_host_lost;
-	frame->caller = (uintptr_t)&netisr_host_lost;
-	netisr_host_set_self(NULL);
-	is_lost = 1;
-	takeovers++;
-}
-
-int
-netisr_host_is_lost(void)
-{
-	return (is_lost);
-}
-
-void
-netisr_host_taken_over(void)
-{
-	takeovers--;
-}
-
-void
-netisr_host_end_lost(void)
-{
-	/* Whoever waits for the thread's end frees its stack. */
-	while (takeovers != 0)
-		usleep(1000);
-	for (;;)
-		syscall(SYS_exit, 0);
 }
 
 void

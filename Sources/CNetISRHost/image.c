@@ -3,11 +3,15 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* Of x86-64: an image's segments begin and end with one. */
+#define PAGE ((uintptr_t)4096)
 
 struct search {
 	const struct link_map *map;
@@ -49,6 +53,12 @@ read_build_id(const char *notes, size_t size, size_t align, struct netisr_host_i
 	}
 }
 
+static uintptr_t
+page_end(uintptr_t address)
+{
+	return ((address + PAGE - 1) & ~(PAGE - 1));
+}
+
 static int
 visit(struct dl_phdr_info *info, size_t size, void *argument)
 {
@@ -68,6 +78,8 @@ visit(struct dl_phdr_info *info, size_t size, void *argument)
 				search->image->low = low;
 			if (low + segment->p_memsz > search->image->high)
 				search->image->high = low + segment->p_memsz;
+			if ((segment->p_flags & PF_X) != 0)
+				search->image->code += page_end(low + segment->p_memsz) - (low & ~(PAGE - 1));
 		} else if (segment->p_type == PT_NOTE && search->image->build_id_size == 0) {
 			read_build_id((const char *)low, segment->p_memsz, segment->p_align,
 			    search->image);
@@ -106,17 +118,29 @@ netisr_host_symbol_of(uintptr_t address, uintptr_t *start)
 void
 netisr_host_image_fill(uintptr_t low, uintptr_t high)
 {
-	for (uintptr_t at = low; at < high; at += 4096) {
+	for (uintptr_t at = low; at < high; at += PAGE) {
 		/* Not in the place of what is there, which somebody may map at this moment. */
-		void *page = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
+		void *page = mmap((void *)at, PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 		if (page == MAP_FAILED)
 			continue;
 		/* ret, on x86-64. */
-		memset(page, 0xc3, 4096);
-		(void)mprotect(page, 4096, PROT_READ | PROT_EXEC);
+		memset(page, 0xc3, PAGE);
+		(void)mprotect(page, PAGE, PROT_READ | PROT_EXEC);
 	}
+}
+
+int
+netisr_host_is_mapped(uintptr_t low, uintptr_t high)
+{
+	unsigned char is_resident;
+
+	for (uintptr_t at = low & ~(PAGE - 1); at < high; at += PAGE) {
+		if (mincore((void *)at, PAGE, &is_resident) == 0 || errno != ENOMEM)
+			return (1);
+	}
+	return (0);
 }
 
 unsigned int

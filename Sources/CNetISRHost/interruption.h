@@ -1,5 +1,5 @@
 /*
- * interruption.h - what watch.c, misuse.c, ending.c and last_words.c need of fault.c, and it of them.
+ * interruption.h - what watch.c, lost.c, misuse.c, ending.c and last_words.c need of fault.c, and it of them.
  */
 #ifndef _NETISR_INTERRUPTION_H_
 #define _NETISR_INTERRUPTION_H_
@@ -27,6 +27,13 @@ void netisr_host_lose(struct netisr_host_frame *frame);
 void netisr_host_abandon(const struct netisr_host_fault *fault, ucontext_t *context,
     struct netisr_host_frame *frame);
 
+/* Whether code of the guarded calls themselves (guard.S) is at that address. */
+static inline int
+netisr_host_is_guard(uintptr_t pc)
+{
+	return (pc >= (uintptr_t)netisr_host_guard_begin && pc < (uintptr_t)netisr_host_guard_end);
+}
+
 /*
  * The plugin's code that a return address on the stack of a frame's call stands for: the
  * address itself, or the handler's, if that called last of all; 0: none.
@@ -43,6 +50,7 @@ void netisr_host_last_words(const struct netisr_host_fault *fault, const struct 
 
 /* Has standard error told, and the process end with EX_SOFTWARE, if it ends by a call of plugin code. */
 int netisr_host_endings_install(void);
+
 /* Has the calling thread go on at its innermost frame, as from that fault.  No host
  * function that holds state may be between. */
 _Noreturn void netisr_host_resume(const struct netisr_host_fault *fault, struct netisr_host_frame *frame);

@@ -55,7 +55,7 @@ final class PluginImage: @unchecked Sendable {
     let found = unsafe netisr_host_image_of(handle, &image) == 0
     addresses = found ? image.low..<image.high : 0..<0
     isContained = unsafe found && netisr_host_plugin_image_add(image.low, image.high, name) == 0
-    codeSize = ProcessMaps.codeSize(of: name)
+    codeSize = UInt(image.code)
     let size = Int(image.build_id_size)
     buildID =
       found && size > 0
@@ -102,12 +102,19 @@ final class PluginImage: @unchecked Sendable {
     if !isWhole { netisr_host_image_fill(addresses.lowerBound, addresses.upperBound) }
   }
 
+  /// Whether any of it is still there. Something else may have been mapped in its place meanwhile: only then it pays to ask for
+  /// the name, which takes a line of each mapping of the process.
+  private var isMapped: Bool {
+    (addresses.isEmpty || netisr_host_is_mapped(addresses.lowerBound, addresses.upperBound) != 0)
+      && ProcessMaps.contains(name)
+  }
+
   /// Unmaps the image, and looks whether it is gone. False when the linker kept it, for a reason that inspection
   /// did not see; it stays mapped then.
   func close() -> Bool {
     // Before its addresses are free: they may be another image's at once.
     netisr_host_plugin_image_remove(addresses.lowerBound)
-    if unsafe dlclose(handle) == 0 && !ProcessMaps.contains(name) { return true }
+    if unsafe dlclose(handle) == 0 && !isMapped { return true }
     unsafe _ = netisr_host_plugin_image_add(addresses.lowerBound, addresses.upperBound, name)
     return false
   }

@@ -23,7 +23,8 @@ enum Reflector {
       memcpy(a, b, n);
       memcpy(b, kept, n);
     }
-    static struct ifnet *home;
+    /* Frames come by several threads. */
+    static struct ifnet *_Atomic home;
     static void input(struct mbuf *m)
     {
       struct ifnet *ifp = m->m_pkthdr.rcvif, *detour = named("detoura");

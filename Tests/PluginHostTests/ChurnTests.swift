@@ -41,7 +41,9 @@ import TestSupport
             sender.join()
 
             let report = "\(rounds) loads and unloads: before \(before), after \(after)"
-            precondition(after.mappings <= before.mappings + 8, "mappings: \(report)")
+            // A sanitizer maps memory for itself, less and less of it.
+            let slack = CPlugin.sanitizer == nil ? 8 : rounds / 4
+            precondition(after.mappings <= before.mappings + slack, "mappings: \(report)")
             precondition(after.descriptors == before.descriptors, "descriptors: \(report)")
             precondition(after.threads <= before.threads, "threads: \(report)")
             // Under a sanitizer, freed memory is kept in quarantine.

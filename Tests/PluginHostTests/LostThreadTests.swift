@@ -10,19 +10,37 @@ import Testing
 @Suite(.serialized, .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
 struct LostThreadTests {
   /// Ways never to return.
-  private enum Hang: String, CaseIterable {
+  private enum Hang: CaseIterable {
     /// It waits for a lock that it has.
-    case deadlock = "pthread_mutex_lock(&mutex); pthread_mutex_lock(&mutex);"
+    case deadlock
     /// A search in a tree that is a circle, by the library's own comparison: no instruction of the plugin's is ever run.
-    case loopInsideTheLibrary = """
-      static struct { const char *key; uintptr_t left, right; } node = {"b", 0, 0};
-      void *root = &node;
-      node.left = (uintptr_t)&node;
-      (void)tfind("a", &root, (int (*)(const void *, const void *))strcmp);
-      """
+    case loopInsideTheLibrary
     /// Nobody will ever write.
-    case endlessRead = "int ends[2]; char c; if (pipe(ends) == 0 && read(ends[0], &c, 1) == 1) counter_add(mine, 1);"
+    case endlessRead
+
+    var source: String {
+      switch self {
+      case .deadlock: "pthread_mutex_lock(&mutex); pthread_mutex_lock(&mutex);"
+      case .loopInsideTheLibrary:
+        """
+        void *root = (void *)\(UInt(bitPattern: LostThreadTests.circle));
+        (void)tfind("a", &root, (int (*)(const void *, const void *))strcmp);
+        """
+      case .endlessRead:
+        "int ends[2]; char c; if (pipe(ends) == 0 && read(ends[0], &c, 1) == 1) counter_add(mine, 1);"
+      }
+    }
   }
+
+  /// A node of tsearch(3), which is the host's, so that the search can be ended with the test: key, left, right.
+  private static nonisolated(unsafe) let circle = UnsafeMutablePointer<UInt>.allocate(capacity: 3)
+
+  private static func closeCircle() {
+    circle[0] = UInt(bitPattern: strdup("b"))
+    (circle[1], circle[2]) = (UInt(bitPattern: circle), 0)
+  }
+
+  private static func openCircle() { circle[1] = 0 }
 
   private static let before = """
     #include <search.h>
@@ -59,7 +77,10 @@ struct LostThreadTests {
   /// order, and the plugin can be replaced, and unloaded, with nobody waiting for the lost thread.
   @Test(arguments: Hang.allCases)
   private func aWorkersPlaceIsTaken(_ hang: Hang) throws {
-    try withHangs(.deferred, hang.rawValue) { zoo in
+    Self.closeCircle()
+    // Its thread would take a CPU from all tests to come.
+    defer { Self.openCircle() }
+    try withHangs(.deferred, hang.source) { zoo in
       var flows = FlowSender()
       defer { flows.free() }
       zoo.engine.withAttachedThread {
@@ -101,7 +122,7 @@ struct LostThreadTests {
   /// preferred after many.
   @Test(arguments: [(Dispatch.direct, 0), (.hybrid, 0), (.hybrid, 500)])
   func aSenderIsLeftBehind(_ dispatch: Dispatch, _ goodOnes: Int) throws {
-    try withHangs(dispatch, Hang.deadlock.rawValue) { zoo in
+    try withHangs(dispatch, Hang.deadlock.source) { zoo in
       let engine = zoo.engine
       let sender = NetISR.Thread(name: "sender") {
         engine.withAttachedThread {
@@ -129,7 +150,7 @@ struct LostThreadTests {
   /// A handler that dispatches directly into the one that hangs loses the packet in its hand, and not those behind it.
   @Test(arguments: [Dispatch.direct, .deferred])
   func aProtocolInBetweenLosesOnePacket(_ dispatch: Dispatch) throws {
-    try withHangs(dispatch, Hang.deadlock.rawValue) { zoo in
+    try withHangs(dispatch, Hang.deadlock.source) { zoo in
       let engine = zoo.engine
       try engine.setDispatchPolicy(of: 12, to: .direct)
       try CPlugin.compile(Self.relay, to: "\(zoo.folder)/relay.so", isInstrumented: false)
@@ -175,7 +196,7 @@ struct LostThreadTests {
 
   /// Should it ever come out, it finds that it is nobody's: it ends, having touched nothing.
   @Test func aThreadThatComesBackEnds() throws {
-    try withHangs(.deferred, Hang.deadlock.rawValue) { zoo in
+    try withHangs(.deferred, Hang.deadlock.source) { zoo in
       zoo.engine.withAttachedThread { #expect(netisr_dispatch(12, Zoo.packet("!")) == 0) }
       let report = try lostReport(zoo)
       let handled = zoo.engine.counterValue(named: "bad.handled")

@@ -116,6 +116,7 @@ void netisr_host_name_thread(const char *name);
 struct netisr_host_image {
 	uintptr_t low;  /* first address of its segments */
 	uintptr_t high; /* behind their last address */
+	uint64_t code;  /* bytes of its segments of code, in whole pages */
 	uint32_t build_id_size; /* bytes; 0: it has no build-id */
 	uint8_t build_id[64];
 };
@@ -126,9 +127,13 @@ struct netisr_host_image {
  */
 void netisr_host_image_fill(uintptr_t low, uintptr_t high);
 
+/* Whether anything is mapped in the pages from low to high (mincore(2)). */
+int netisr_host_is_mapped(uintptr_t low, uintptr_t high);
+
 /*
  * How many mappings this process has of a file, and bytes of code in them; the path is
- * that of proc_pid_maps(5).  In C, since each load looks through them.
+ * that of proc_pid_maps(5).  The kernel writes a line for each mapping of the process:
+ * nothing for what every load does.
  */
 unsigned int netisr_host_mappings_of(const char *file, uint64_t *code);
 
