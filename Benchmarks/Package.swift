@@ -17,6 +17,8 @@ let package = Package(
       swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error)]),
     // Replays captures, mixed and by protocol.
     .executableTarget(name: "Replays", swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error)]),
+    // Two hosts' figures of `netisr bench`, taken in turns.
+    .executableTarget(name: "Containment", swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error)]),
     // Forwards between namespaces, beside the kernel.
     .executableTarget(name: "Forwarding", swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error)]),
     // Looks at the machine code of the engine; its own, with mistakes put into it, shows that it would see them.

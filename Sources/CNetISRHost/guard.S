@@ -7,6 +7,8 @@
  *
  * A handler's calls write the subject's mark into each packet, which the
  * handler holds from then on: into the line that it is about to read anyway.
+ *
+ * With NETISR_UNGUARDED defined, those of unguarded.S stand in their place.
  */
 #if !defined(__x86_64__)
 #error "guard.S: guarded calls are written for x86-64 only"
@@ -90,6 +92,8 @@ netisr_host_guard_begin:
 	.cfi_endproc
 .endm
 
+#ifndef NETISR_UNGUARDED
+
 	.globl	netisr_host_call
 	.type	netisr_host_call, @function
 	.p2align 5
@@ -154,6 +158,8 @@ netisr_host_call_function:
 	LEAVE
 	.size	netisr_host_call_function, . - netisr_host_call_function
 
+#endif
+
 /*
  * Reached from the signal handler, with %rsp at a frame: returns from its call.
  * A handler's: how many returned is how far the cursor came.  Another's: value
@@ -183,7 +189,7 @@ netisr_host_recover:
 	.size	netisr_host_recover, . - netisr_host_recover
 
 /*
- * Where the plugin's call of a lost thread returns to: the thread ends (fault.c), without
+ * Where the plugin's call of a lost thread returns to: the thread ends (lost.c), without
  * a look at anything.  Nobody is its caller any more, which unwinders look up by
  * the byte before.
  */

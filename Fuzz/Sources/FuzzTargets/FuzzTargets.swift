@@ -4,7 +4,7 @@ import ControlPlane
 public enum FuzzTargets {
   /// Those that read bytes, and the handlers of the shipped plugins: each alone, with what it leans on, and all together.
   public static let names =
-    ["inspector", "note", "capture", "link", "control", "configuration"] + handlers.map(\.name)
+    ["inspector", "note", "signature", "policy", "capture", "link", "control", "configuration"] + handlers.map(\.name)
 
   /// Each with the plugins that it is loaded with, its own first.
   static let handlers: [(name: String, plugins: [String])] = [
@@ -24,6 +24,8 @@ public enum FuzzTargets {
     switch name {
     case "inspector": return InspectorTarget()
     case "note": return try NoteTarget(plugin: "\(plugins)/libnull.so")
+    case "signature": return SignatureTarget()
+    case "policy": return try PolicyTarget(plugin: "\(plugins)/libnull.so")
     case "capture": return CaptureTarget()
     case "link": return LinkTarget()
     case "control": return try ControlTarget()

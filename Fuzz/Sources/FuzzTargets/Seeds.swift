@@ -12,6 +12,8 @@ public enum Seeds {
     switch target {
     case "inspector": return [try FileBytes.read("\(plugins)/libnull.so")]
     case "note": return [note, Array(note.prefix(20)), []]
+    case "signature": return signatures
+    case "policy": return policies
     case "capture": return try captures(samples)
     case "link": return try frames(samples)
     case "control": return requests
@@ -25,6 +27,26 @@ public enum Seeds {
     return NoteTarget.header + words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
       + Array("arp".utf8) + [UInt8](repeating: 0, count: 13)
   }
+
+  private static let signatures: [[UInt8]] = {
+    let line = "untrusted comment: signature by netisr key 0001020304050607\n"
+    // 74 bytes: the algorithm, the key's number, and a signature of no key's.
+    let whole = "RWQAAQIDBAUGB" + String(repeating: "A", count: 86) + "=\n"
+    return [line + whole, line + "RWQ=\n", line, whole, ""].map { Array($0.utf8) }
+  }()
+
+  private static let policies: [[UInt8]] = [
+    """
+    strict: true
+    libraries: [libz.so.*, "libfoo.so.[0-9]"]
+    built-in-libraries: false
+    sensitive-imports:
+      abort: allow
+      socket: refuse
+      "pthread_*": report
+    built-in-imports: false
+    """, "sensitive-imports: {\"m_[!a-f]*\": refuse, counter_?dd: report}\n", "libraries: []\nstrict: no\n", "",
+  ].map { Array($0.utf8) }
 
   private static let sampleNames = ["ethernet", "cooked", "vlan", "netlink", "atm-cells"]
 

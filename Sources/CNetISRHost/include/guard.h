@@ -10,7 +10,7 @@
  * for this.
  *
  * setjmp(3) does the same, but stores twice as much, takes 5 ns, and can't be
- * called from Swift.  A guarded call takes 31 instructions where a plain one
+ * called from Swift.  A guarded call takes 30 instructions where a plain one
  * takes two; one for a batch takes them once, and then a packet costs one
  * store, of the place in the list.
  *

@@ -12,11 +12,11 @@ import PluginInspector
 ///     built-in-imports: false      # without the built-in list
 ///
 /// Names may be shell patterns (fnmatch(3)).
-enum PolicyFile {
+package enum PolicyFile {
   private static let keys = ["strict", "libraries", "built-in-libraries", "sensitive-imports", "built-in-imports"]
 
   /// Puts what a file says into a policy. Throws the first thing that is wrong, with its line.
-  static func read(_ path: String, into policy: inout InspectionPolicy) throws(ControlError) {
+  package static func read(_ path: String, into policy: inout InspectionPolicy) throws(ControlError) {
     let file = try YAMLFile(path)
     try file.takeEntries(of: keys) { (key, line, value) throws(ControlError) in
       switch key {

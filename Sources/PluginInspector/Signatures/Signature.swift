@@ -1,7 +1,7 @@
 /// A signature of a file's bytes, as its own file has it.
-struct Signature: Equatable {
+package struct Signature: Equatable {
   /// The key that it says it is by.
-  let keyID: KeyID
+  package let keyID: KeyID
   let bytes: [UInt8]
 
   // The algorithm, the key's number, the signature.
@@ -13,14 +13,14 @@ struct Signature: Equatable {
   }
 
   /// Reads a signature's text.
-  init(_ text: [UInt8], at path: String) throws(TrustError) {
+  package init(_ text: [UInt8], at path: String) throws(TrustError) {
     let content = try SignifyText.bytes(of: text, size: Self.size, at: path)
     keyID = KeyID(bytes: Array(content[2..<10]))
     bytes = Array(content[10...])
   }
 
   /// The text that its file has.
-  var text: [UInt8] {
+  package var text: [UInt8] {
     SignifyText.text(comment: "signature by netisr key \(keyID)", SignifyText.algorithm + keyID.bytes + bytes)
   }
 }
