@@ -7,9 +7,13 @@ import Glibc
 extension Engine {
   /// Packets that are handled in one grace-period section; the next ones are fetched meanwhile.
   static let batch: UInt = 32
-  /// How long a worker waits for company after a short round, in pauses of some 25 ns: a sender that is faster than the
-  /// worker then finds it busy with many packets, rather than each packet a worker that is looking at its queue.
-  private static let linger = 16
+  /// A round of fewer packets is short: the worker then waits for company, in pauses of some 25 ns, longer and longer while rounds
+  /// stay short. A sender that is faster than the worker then finds it busy with many packets, rather than each packet a
+  /// worker that is looking at its queue, and takes the line that the sender is about to write: with CPUs far from each other
+  /// that look costs the sender some 150 ns. Where a queue's limit is lower, a quarter of that counts, so that
+  /// what comes meanwhile finds room.
+  private static let company: UInt = 256
+  private static let shortestWait: UInt = 16
 
   /// Runs one workstream until nothing is pending. (swi_net)
   ///
@@ -21,24 +25,34 @@ extension Engine {
     let stream = unsafe set.streams + wsid
     var turn = unsafe stream.pointee.enter(context)
     var isFirst = true
+    var wait = Self.shortestWait
     while true {
       unsafe runCallouts(set, wsid, context, isExact: isFirst)
       isFirst = false
       var round = unsafe pending(set, wsid, context)
       if round == 0 { break }
       var handled: UInt = 0
+      var company = Self.company
       while round != 0 {
         let number = round.trailingZeroBitCount
         round &= round &- 1
         // Looked up anew: it may have gone while this thread stepped back.
-        if let row = unsafe set.row(number) { unsafe handled &+= drain(row + wsid, wsid, number, context) }
+        if let row = unsafe set.row(number) {
+          unsafe company = min(company, UInt(row[wsid].limit) / 4)
+          unsafe handled &+= drain(row + wsid, wsid, number, context)
+        }
         if unsafe stream.pointee.isWanted {
           unsafe stream.pointee.leave(turn, context)
           unsafe turn = stream.pointee.enter(context)
         }
       }
-      if lingers && handled < Self.batch {
-        for _ in 0..<Self.linger { netisr_host_pause() }
+      guard lingers else { continue }
+      if handled < company {
+        for _ in 0..<wait { netisr_host_pause() }
+        // At most 128: 3 us.
+        wait = min(2 &* wait, max(company / 2, Self.shortestWait))
+      } else {
+        wait = max(wait / 2, Self.shortestWait)
       }
     }
     unsafe stream.pointee.leave(turn, context)

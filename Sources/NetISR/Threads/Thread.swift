@@ -23,9 +23,11 @@ public final class Thread: @unchecked Sendable {
   /// Waits for the thread's end: whether it came; a thread that is lost is let go.
   @discardableResult
   public func join() -> Bool {
+    var milliseconds: UInt32 = 20
     while true {
-      // It says when it ends, but not when it is lost: looked at 50 times a second.
-      if netisr_host_join(handle, 20) == 0 {
+      // It says when it ends, but not when it is lost: looked at soon, then less and less often.
+      defer { milliseconds = min(2 * milliseconds, 1000) }
+      if netisr_host_join(handle, milliseconds) == 0 {
         // Its number is free for others.
         _ = LostThreads.remove(handle)
         return true
