@@ -5,7 +5,7 @@ import PluginHost
 import TestSupport
 import Testing
 
-/// What Swift's checks end a process for.
+/// What Swift's checks end a process for, and what goes past them.
 private enum BrokenRule: String, CaseIterable, CustomTestStringConvertible {
   case arrayBounds = "sum = UInt8(truncatingIfNeeded: words[Int(first)])"
   case spanBounds = "sum = packet.bytes.unsafeLoad(fromByteOffset: Int(first) &* 1000, as: UInt8.self)"
@@ -15,6 +15,10 @@ private enum BrokenRule: String, CaseIterable, CustomTestStringConvertible {
   case fatalError = "fatalError()"
   case conversion = "sum = UInt8(Int(first) * 1000)"
   case division = "sum = 1 / (first - first)"
+  case nullPointer = "sum = unsafe wild(UInt(first) &- 0x11).pointee"
+  case wildPointer = "unsafe wild(UInt(first) << 40).pointee = 1"
+  case wildJump = "unsafe unsafeBitCast(UInt(first) << 8, to: (@convention(c) () -> Void).self)()"
+  case endlessRecursion = "sum = recurse(first)"
 
   var testDescription: String { String(describing: self) }
 }
@@ -33,6 +37,18 @@ private func source(_ rule: BrokenRule) -> String {
   )
   nonisolated(unsafe) var sum: UInt8 = 0
   nonisolated(unsafe) var handled = Counter()
+
+  @inline(never) func wild(_ address: UInt) -> UnsafeMutablePointer<UInt8> {
+    unsafe UnsafeMutablePointer(bitPattern: address)!
+  }
+
+  nonisolated(unsafe) var isEndless = true
+
+  @inline(never) func recurse(_ depth: UInt8) -> UInt8 {
+    guard isEndless else { return depth }
+    sum = sum &+ depth
+    return recurse(depth &+ sum) / (sum | 1) &+ sum
+  }
 
   @inline(never) func optional(_ first: UInt8) -> UInt8? { first == 0 ? 1 : nil }
 
@@ -83,7 +99,8 @@ struct SwiftFaultTests {
           let balance = engine.conservation()
           #expect(balance.isBalanced && balance.handled == 110)
           #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault 1"])
-          #expect(host.list().first { $0.name == "broken" }?.reasons.first?.contains("SIG") == true)
+          let reason = host.list().first { $0.name == "broken" }?.reasons.first ?? ""
+          #expect(reason.contains(rule == .endlessRecursion ? "stack overflow" : "SIG"), "\(reason)")
         }
       }
     }
