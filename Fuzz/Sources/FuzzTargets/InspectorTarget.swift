@@ -8,8 +8,10 @@ final class InspectorTarget: FuzzTarget {
   func feed(_ input: [UInt8]) throws(FuzzFinding) { try Self.check(inspector.inspect(bytes: input, fileName: "input")) }
 
   /// A report that says what it should, and can be printed.
-  static func check(_ report: InspectionReport) throws(FuzzFinding) {
-    if (report.verdict == .accepted) != report.problems.isEmpty {
+  ///
+  /// - Parameter isStrict: notes refuse, too.
+  static func check(_ report: InspectionReport, isStrict: Bool = false) throws(FuzzFinding) {
+    if (report.verdict == .accepted) != (report.problems.isEmpty && !(isStrict && !report.notes.isEmpty)) {
       throw FuzzFinding("verdict \(report.verdict.rawValue), with problems: \(report.problems.map(\.message))")
     }
     if report.verdict == .accepted, report.name == nil || report.abi == nil {

@@ -16,6 +16,7 @@ final class PolicyTarget: FuzzTarget {
         if !error.description.hasPrefix(path) { throw FuzzFinding("an error that names no file: \(error)") }
       }
     }
-    try InspectorTarget.check(Inspector(policy: policy).inspect(bytes: plugin, fileName: "input"))
+    try InspectorTarget.check(
+      Inspector(policy: policy).inspect(bytes: plugin, fileName: "input"), isStrict: policy.isStrict)
   }
 }
