@@ -7,6 +7,8 @@ set -uo pipefail
 directory=$1
 program=$directory/netisrPackageTests.xctest
 export NO_COLOR=1
+# What runs in the background is not reached by the terminal's interrupt.
+trap 'trap - INT TERM; kill 0' INT TERM
 routed='CommandTests\..*(IP6|IGMP|MLD|Route)'
 
 part() {
