@@ -1,7 +1,8 @@
 import Foundation
-import FuzzTargets
 import TestSupport
 import Testing
+
+@testable import FuzzTargets
 
 /// Every first input of the fuzz targets, and everything that was ever found with them: none harms what takes it.
 @Suite struct CorpusTests {
@@ -25,6 +26,30 @@ import Testing
       } catch {
         Issue.record("\(input.name): \(error)")
       }
+    }
+  }
+
+  /// A router says that neighbours answer within a minute, and none ever does: thousands of packets wait, over many inputs, and
+  /// go in the end.
+  @Test func packetsThatWaitAreNoLeak() throws {
+    func packet(from source: [UInt8], to destination: [UInt8], _ message: [UInt8]) -> [UInt8] {
+      [0x60, 0, 0, 0, 0, UInt8(message.count), 58, 255] + source + destination + message
+    }
+    func address(_ first: [UInt8], _ last: [UInt8]) -> [UInt8] {
+      first + [UInt8](repeating: 0, count: 16 - first.count - last.count) + last
+    }
+    let target = try FuzzTargets.make("ip6", plugins: Fixtures.products)
+    let advertisement = packet(
+      from: address([0xfe, 0x80], [7]), to: address([0xff, 2], [1]),
+      [134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0xea, 0x60])
+    let station: UInt8 = 1
+    try target.feed(PacketScript.encode(advertisement, interface: station | 8))
+    for number in 0..<320 {
+      let echo = packet(
+        from: address([0x20, 1, 0x0d, 0xb8], [1, UInt8(number >> 8), UInt8(number & 0xff)]),
+        to: address([0x20, 1, 0x0d, 0xb8], [1]), [128, 0, 0, 0, 0, 1, 0, 1])
+      let script = PacketScript.encode(echo, interface: station)
+      try target.feed(Array(repeatElement(script, count: 16).joined()))
     }
   }
 
