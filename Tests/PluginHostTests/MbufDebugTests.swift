@@ -70,6 +70,22 @@ private enum Abuse: String, CaseIterable, CustomTestStringConvertible {
     }
   }
 
+  /// As long as nobody has the mbuf, a second free of it is seen without any checks.
+  @Test(arguments: [Abuse.doubleFree, .doubleFreeOfAPart], Dispatch.allCases.filter { $0 != .default })
+  fileprivate func aDoubleFreeIsSeenWithoutChecks(_ abuse: Abuse, _ dispatch: Dispatch) throws {
+    try withTraffic(Self.plugin(abuse.rawValue), dispatch) { _, engine, host, book in
+      engine.withAttachedThread {
+        _ = netisr_dispatch(12, filledPacket("!"))
+        #expect(eventually { netisr_dispatch(12, filledPacket(".")) == EPROTONOSUPPORT })
+      }
+      #expect(eventually { !book.reports.isEmpty })
+      let report = try #require(book.reports.first)
+      #expect(book.reports.count == 1 && report.plugin == "abuser")
+      #expect(report.summary.hasPrefix(abuse.summary), "\(report.summary)")
+      #expect(host.list().first { $0.name == "abuser" }?.state == .quarantined)
+    }
+  }
+
   /// The last holder is named, and goes on: it may have been somebody else.
   @Test(
     arguments: ["m_freem(m); data[3] = 1; return;", "last = m; m_freem(m); last->m_len = 7; return;"], [false, true])

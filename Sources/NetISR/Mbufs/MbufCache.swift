@@ -107,11 +107,10 @@ struct MbufCache: ~Copyable {
     return unsafe rest
   }
 
-  /// The same where the magazine is full, or frees are checked; or what should not be freed.
+  /// The same where the magazine is full, or frees are checked; or what is free already, as far as that is seen without checks.
   @inline(never)
   private func freeSlowly(_ m: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
-    if mbufs.isChecked { return unsafe freeChecked(m) }
-    unsafe precondition(m.pointee.m_type != Self.freedType, "m_free: this mbuf is free already, or none of the host's")
+    if unsafe mbufs.isChecked || m.pointee.m_type == Self.freedType { return unsafe freeChecked(m) }
     let rest = unsafe m.pointee.m_next
     unsafe m.pointee.m_type = Self.freedType
     if unsafe m.pointee.m_flags & M_EXT != 0 { unsafe dropCluster(of: m) }
