@@ -92,7 +92,7 @@ final class Soak {
       #expect(figures.mappings <= first.mappings + 256, "mappings: \(report)")
       #expect(figures.descriptors <= first.descriptors + 4, "descriptors: \(report)")
       #expect(figures.threads <= first.threads + Self.threads, "threads: \(report)")
-      #expect(CPlugin.sanitizer != nil || figures.residentKiB <= first.residentKiB + (96 << 10), "memory: \(report)")
+      #expect(CPlugin.sanitizer != nil || figures.residentKiB <= first.residentKiB + (64 << 10), "memory: \(report)")
     }
     return figures
   }
