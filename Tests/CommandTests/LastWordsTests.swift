@@ -6,8 +6,7 @@ import Testing
 @Suite(.enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer reports instead")) struct LastWordsTests {
   /// Replays a capture through the shipped "ether" and an "ip" that does `misdeed` with its first packet.
   private func replay(_ misdeed: String, before: String = "") throws -> Command.Result {
-    try Workbench.with(plugins: ["ether"]) { bench in
-      let file = bench.path + "/ip-bad.so"
+    try replay { file in
       try CPlugin.compile(
         """
         #define _GNU_SOURCE
@@ -31,6 +30,14 @@ import Testing
           return (0);
         }
         """, to: file)
+    }
+  }
+
+  /// The same with an "ip" of any kind.
+  private func replay(compile: (_ file: String) throws -> Void) throws -> Command.Result {
+    try Workbench.with(plugins: ["ether"]) { bench in
+      let file = bench.path + "/ip-bad.so"
+      try compile(file)
       try bench.drop(file, as: "ip.so")
       return try Command.run("replay --plugins", bench.plugins, Fixtures.root + "/Samples/ethernet.pcap")
     }
@@ -60,6 +67,38 @@ import Testing
     #expect(result.status == -SIGSEGV, "\(result.status): \(result.error)")
     #expect(
       result.error.contains("netisr: fatal: SIGSEGV at 0xdead0 while netisr:ip#1@"), "\(result.error)")
+    #expect(result.error.contains("was being loaded: in a constructor of it"), "\(result.error)")
+  }
+
+  /// Swift has none of its own accord: it is put where the dynamic linker looks for them.
+  @Test func aConstructorInSwiftNamesThePlugin() throws {
+    let result = try replay { file in
+      try SwiftPlugin.compile(
+        """
+        import NetISRPlugin
+
+        @section(".note.netisr") @used
+        let abiNote: ABINote = (
+          7, 52, 1, [0x4e, 0x65, 0x74, 0x49, 0x53, 0x52, 0, 0],
+          magic: 0x4e49_5352, size: 52, abiMajor: 1, abiMinor: 2, handlerSize: 104, mbufSize: 256,
+          proto: 1, stateVersion: 1, flags: 0, pluginVersion: 666,
+          name: [0x69, 0x70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "ip"
+        )
+        nonisolated(unsafe) var isReady = false
+
+        @section(".init_array") @used
+        let constructor: @convention(c) () -> Void = { precondition(isReady) }
+
+        @c @implementation
+        public func netisr_plugin_register(_ nhp: UnsafeMutablePointer<netisr_handler>!) -> Int32 {
+          nhp.pointee.serve("ip", number: 1, policy: NETISR_POLICY_SOURCE) { m_freem($0) }
+          return 0
+        }
+        """, module: "ip", to: file)
+    }
+    #expect(result.status == -SIGILL, "\(result.status): \(result.error)")
+    #expect(result.error.contains("netisr: fatal: SIGILL"), "\(result.error)")
+    #expect(result.error.contains("while netisr:ip#1@"), "\(result.error)")
     #expect(result.error.contains("was being loaded: in a constructor of it"), "\(result.error)")
   }
 }
