@@ -177,7 +177,12 @@ let package = Package(
     .testTarget(
       name: "ProtocolTests", dependencies: ["PluginHost", "PacketIO", "TestSupport"], swiftSettings: test),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: test),
-    .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane"], swiftSettings: test),
+    .testTarget(
+      name: "ControlPlaneTests",
+      dependencies: [
+        "ControlPlane", "NetISR", "PacketIO", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: test),
     .testTarget(name: "CommandTests", dependencies: ["netisr", "TestSupport"], swiftSettings: test),
   ]
 )

@@ -28,13 +28,6 @@ netisr_host_is_apart(const struct netisr_host_fault *fault, const struct netisr_
 
 	if (is_lost)
 		return (0);
-	/* A callback of a protocol's policy: how its packet is counted is not to be seen from here. */
-	for (const struct netisr_host_frame *f = frame; f != NULL; f = f->outer) {
-		const struct netisr_host_subject *subject = f->subject;
-
-		if (f->list == NULL && subject != NULL && !subject->is_bare)
-			return (0);
-	}
 	if (fault->plugin_pc == 0 || fault->frame_count == NETISR_HOST_FRAMES ||
 	    dladdr((void *)&netisr_host_faults_install, &own) == 0)
 		return (0);

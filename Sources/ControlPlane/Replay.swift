@@ -42,7 +42,7 @@ public struct Replay {
   public var isPaired = false
   /// The engine's configuration.
   public var configuration = Host.Configuration()
-  /// Called now and then, on the calling thread.
+  /// Called now and then, on a thread of the replay's.
   public var onProgress: ((Progress) -> Void)?
 
   /// A replay of `files`, each once, with the plugins of a directory.
@@ -62,40 +62,30 @@ public struct Replay {
       throw error
     }
     var problems: [String] = []
-    var feeds: [(feed: CaptureFeed, file: String)] = []
+    var opened: [ReplayCourse.Feed] = []
     for file in files {
       do throws(ControlError) {
-        feeds.append(
+        opened.append(
           (try host.addFeed(CaptureSpec(path: file, passes: passes, isPaired: isPaired), isAlone: true), file))
       } catch {
         problems.append(error.description)
       }
     }
+    let feeds = opened
     guard !feeds.isEmpty else {
       host.stop()
       return Outcome(report: nil, problems: problems)
     }
 
     let begin = SteadyClock.now
-    var damage: [String: String] = [:]
-    host.engine.withAttachedThread {
-      var packets: UInt64 = 0
-      for (index, (feed, file)) in feeds.enumerated() {
-        do throws(ControlError) {
-          try send(feed, of: host) {
-            report(feed, file, index, feeds.count, packets)
-          }
-        } catch {
-          damage[feed.name] = error.description
-          problems.append(error.description)
-        }
-        packets += feed.summary.frames
-      }
-    }
+    let course = ReplayCourse(feeds, admission: mayDrop ? nil : host.admission) { [self] in report($0, feeds) }
+    // Of its own: a plugin may take it away for ever.
+    SourceThread(name: "replay", on: host.engine, cpu: 0) { course.run(isSuccessor: $0) }.join()
+    problems += course.problems
     host.drain()
     let elapsed = SteadyClock.now - begin
     let statistics = host.statistics()
-    let captures = feeds.map { ReplayReport.Capture($0.feed.summary, error: damage[$0.feed.name]) }
+    let captures = feeds.map { ReplayReport.Capture($0.feed.summary, error: course.damage[$0.feed.name]) }
     let leaked = host.stop()
     return Outcome(
       report: ReplayReport(
@@ -103,31 +93,16 @@ public struct Replay {
       problems: problems)
   }
 
-  /// Sends a whole capture, waiting for room.
-  private func send(_ feed: CaptureFeed, of host: Host, _ progress: () -> Void) throws(ControlError) {
-    var backoff = Backoff()
-    var steps = 0
-    while true {
-      switch try feed.step(now: SteadyClock.now, admission: mayDrop ? nil : host.admission) {
-      case .sent: backoff.reset()
-      case .noRoom: backoff.pause()
-      case .wait(let nanoseconds): SteadyClock.pause(nanoseconds: nanoseconds)
-      case .ended: return
-      }
-      steps += 1
-      if steps & 63 == 0 { progress() }
-    }
-  }
-
-  private func report(_ feed: CaptureFeed, _ file: String, _ index: Int, _ count: Int, _ packets: UInt64) {
+  private func report(_ index: Int, _ feeds: [ReplayCourse.Feed]) {
     guard let onProgress else { return }
-    let summary = feed.summary
+    let (feed, file) = feeds[index]
     let (offset, size) = feed.progress
     let pass = size > 0 ? Double(offset) / Double(size) : nil
+    let frames = feeds[...index].map(\.feed.summary.frames)
     onProgress(
       Progress(
-        file: file, index: index, count: count, fraction: pass.map { (Double(summary.passes) + $0) / Double(passes) },
-        packets: packets + summary.frames))
+        file: file, index: index, count: feeds.count,
+        fraction: pass.map { (Double(feed.summary.passes) + $0) / Double(passes) }, packets: frames.reduce(0, +)))
   }
 }
 

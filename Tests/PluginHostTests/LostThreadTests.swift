@@ -118,11 +118,30 @@ struct LostThreadTests {
     }
   }
 
-  /// A sender is lost, with the workstream that it was the executor of under hybrid dispatch: taken at its first packet, or
-  /// preferred after many.
-  @Test(arguments: [(Dispatch.direct, 0), (.hybrid, 0), (.hybrid, 500)])
-  func aSenderIsLeftBehind(_ dispatch: Dispatch, _ goodOnes: Int) throws {
-    try withHangs(dispatch, Hang.deadlock.source) { zoo in
+  /// How a sender goes.
+  private struct Sending: CustomTestStringConvertible {
+    var dispatch: Dispatch
+    /// Before the batch with the bad one, so that the sender is preferred under hybrid dispatch, and not only at its turn.
+    var goodOnes = 0
+    var isAccounted = false
+
+    static let all = [
+      Sending(dispatch: .direct), Sending(dispatch: .hybrid), Sending(dispatch: .hybrid, goodOnes: 500),
+      Sending(dispatch: .direct, isAccounted: true), Sending(dispatch: .hybrid, goodOnes: 500, isAccounted: true),
+    ]
+    var testDescription: String {
+      "\(dispatch.name)\(goodOnes > 0 ? ", preferred" : "")\(isAccounted ? ", accounted" : "")"
+    }
+  }
+
+  /// A sender is lost, with the workstream that it was the executor of under hybrid dispatch.
+  @Test(arguments: Sending.all, Hang.allCases)
+  private func aSenderIsLeftBehind(_ sending: Sending, _ hang: Hang) throws {
+    Self.closeCircle()
+    defer { Self.openCircle() }
+    let (dispatch, goodOnes) = (sending.dispatch, sending.goodOnes)
+    try withHangs(dispatch, hang.source) { zoo in
+      zoo.engine.isAccounting = sending.isAccounted
       let engine = zoo.engine
       let sender = NetISR.Thread(name: "sender") {
         engine.withAttachedThread {
@@ -132,7 +151,7 @@ struct LostThreadTests {
         }
       }
       let report = try lostReport(zoo)
-      #expect(report.fault.placeInBatch.map { [$0.number, $0.count] } == [3, 5])
+      #expect(report.fault.placeInBatch.map { [$0.number, $0.count] } == (sending.isAccounted ? [1, 1] : [3, 5]))
       let outcome = try #require(report.fault.outcome)
       #expect(outcome.hasPrefix("its thread is lost, and what that received from is served no more"))
       try zoo.expectOthersServed()
@@ -193,6 +212,132 @@ struct LostThreadTests {
       return (counter_define("relay.handled", &handled));
     }
     """
+
+  /// A batch of many packets, of several flows, that goes over both workstreams: those that its sender had not come to
+  /// are dropped for the fault if they are for the one that hangs, and queued if they are not.
+  @Test(arguments: [Dispatch.direct, .hybrid], [false, true])
+  func aLongBatchIsLostNowhere(_ dispatch: Dispatch, _ isRelayed: Bool) throws {
+    try withHangs(dispatch, Hang.deadlock.source) { zoo in
+      let engine = zoo.engine
+      if isRelayed {
+        try engine.setDispatchPolicy(of: 12, to: .direct)
+        try CPlugin.compile(Self.relay, to: "\(zoo.folder)/relay.so", isInstrumented: false)
+        try zoo.host.load("\(zoo.folder)/relay.so")
+      }
+      let count = 200
+      let sender = NetISR.Thread(name: "sender") {
+        engine.withAttachedThread {
+          var batch: [UnsafeMutablePointer<mbuf>?] = (0..<count).map { index in
+            Zoo.packet(index == 70 ? "!" : ".", flow: UInt32(index % 2))
+          }
+          _ = netisr_dispatch_batch(isRelayed ? 13 : 12, 0, &batch, UInt32(count))
+        }
+      }
+      _ = try lostReport(zoo)
+      #expect(eventually { engine.isDrained })
+      #expect(!sender.join())
+      let balance = engine.conservation()
+      #expect(balance.isBalanced, "\(balance)")
+      #expect(balance.dropped.map(\.reason) == [.fault])
+      let dropped = balance.dropped.reduce(0) { $0 + Int($1.count) }
+      if isRelayed {
+        #expect(engine.counterValue(named: "relay.handled") == UInt64(count))
+        // Each relayed packet is one more; of protocol 13 only the one whose handler never returned is lost.
+        #expect(Int(balance.handled) + dropped == 2 * count)
+      } else {
+        #expect(Int(balance.handled) + dropped == count)
+      }
+      #expect(engine.mbufStatistics.mbufs.inFlight == 1)
+      try zoo.expectOthersServed()
+    }
+  }
+
+  /// A policy's callback never returns: of its packets, the one that it was asked about is lost, and those behind it are dropped.
+  @Test(arguments: [Dispatch.hybrid, .deferred], [1, 40])
+  func aPolicyThatNeverReturnsIsLeftBehind(_ dispatch: Dispatch, _ count: Int) throws {
+    try withHangs(dispatch, "") { zoo in
+      let engine = zoo.engine
+      try CPlugin.compile(Self.stuckPolicy, to: "\(zoo.folder)/policy.so", isInstrumented: false)
+      try zoo.host.load("\(zoo.folder)/policy.so")
+      let sender = NetISR.Thread(name: "sender") {
+        engine.withAttachedThread {
+          var batch: [UnsafeMutablePointer<mbuf>?] = (0..<count).map { index in
+            let m = Zoo.packet(index == count / 2 ? "!" : ".")
+            m.pointee.m_pkthdr.rsstype = UInt8(M_HASHTYPE_NONE)
+            return m
+          }
+          _ = netisr_dispatch_batch(13, 0, &batch, UInt32(count))
+        }
+      }
+      let report = try lostReport(zoo)
+      #expect(report.plugin == "policy" && report.proto == 13)
+      #expect(!sender.join())
+      #expect(eventually { engine.isDrained })
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && balance.handled == 0, "\(balance)")
+      // None of them was queued yet.
+      #expect(balance.dropped.map { "\($0.reason) \($0.count)" } == ["fault \(count)"])
+      #expect(engine.mbufStatistics.mbufs.inFlight == 1)
+      engine.withAttachedThread { #expect(netisr_dispatch(13, Zoo.packet(".")) == EPROTONOSUPPORT) }
+      try zoo.expectOthersServed()
+      try zoo.host.unload("policy")
+    }
+  }
+
+  private static let stuckPolicy = """
+    #include <CNetISR.h>
+    #include <pthread.h>
+    NETISR_PLUGIN("policy", 13, 1, 1);
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static struct mbuf *flow(struct mbuf *m, uintptr_t source)
+    {
+      (void)source;
+      if (*(char *)m->m_data == '!') { pthread_mutex_lock(&mutex); pthread_mutex_lock(&mutex); }
+      m->m_pkthdr.flowid = 1;
+      m->m_pkthdr.rsstype = M_HASHTYPE_OPAQUE;
+      return (m);
+    }
+    static void input(struct mbuf *m) { m_freem(m); }
+    int netisr_plugin_register(struct netisr_handler *nhp)
+    {
+      nhp->nh_name = "policy";
+      nhp->nh_handler = input;
+      nhp->nh_m2flow = flow;
+      nhp->nh_proto = 13;
+      nhp->nh_policy = NETISR_POLICY_FLOW;
+      return (0);
+    }
+    """
+
+  /// What never returns when a queue is empty takes its worker, and nothing that was handled before.
+  @Test func anEndOfAQueueThatNeverReturnsIsLeftBehind() throws {
+    try withHangs(.deferred, "") { zoo in
+      let engine = zoo.engine
+      let source = Self.stuckPolicy
+        .replacingOccurrences(of: "nh_m2flow = flow;", with: "nh_drainedcpu = drained;")
+        .replacingOccurrences(
+          of: "static void input",
+          with: """
+            static void drained(unsigned int cpu)
+            {
+              (void)cpu; (void)flow;
+              pthread_mutex_lock(&mutex);
+              pthread_mutex_lock(&mutex);
+            }
+            static void input
+            """)
+      try CPlugin.compile(source, to: "\(zoo.folder)/policy.so", isInstrumented: false)
+      try zoo.host.load("\(zoo.folder)/policy.so")
+      engine.withAttachedThread { for _ in 0..<5 { #expect(netisr_dispatch(13, Zoo.packet(".")) == 0) } }
+      let report = try lostReport(zoo)
+      #expect(report.plugin == "policy" && report.fault.outcome?.hasSuffix("goes on with another thread") == true)
+      #expect(eventually { engine.isDrained })
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && balance.handled >= 1, "\(balance)")
+      #expect(engine.mbufStatistics.mbufs.inFlight == 0)
+      try zoo.expectOthersServed()
+    }
+  }
 
   /// Should it ever come out, it finds that it is nobody's: it ends, having touched nothing.
   @Test func aThreadThatComesBackEnds() throws {

@@ -29,6 +29,8 @@ public final class CaptureFeed: @unchecked Sendable {
   private let interfaces: [UnsafeMutablePointer<ifnet>]
   private let state = Mutex("running")
   private var denied: UInt64 = 0
+  /// What was granted for the burst that is under way.
+  private var grant = 0
 
   /// Opens the file and makes its interface.
   ///
@@ -68,12 +70,9 @@ public final class CaptureFeed: @unchecked Sendable {
   /// - Parameter now: nanoseconds of a steady clock.
   /// - Throws: the capture is damaged; what came before was sent.
   func step(now: UInt64, admission: Admission?) throws(ControlError) -> Step {
-    let grant = admission?.take(upTo: Self.burst) ?? Self.burst
+    grant = admission?.take(upTo: Self.burst) ?? Self.burst
     guard grant > 0 else { return .noRoom }
-    defer {
-      admission?.finish(grant)
-      countDenied()
-    }
+    defer { finish(admission) }
     do throws(CaptureError) {
       switch try capture.poll(now: now, limit: grant) {
       case .more: return .sent
@@ -86,6 +85,21 @@ public final class CaptureFeed: @unchecked Sendable {
       state.withLock { $0 = error.description }
       throw ControlError(.failed, error.description)
     }
+  }
+
+  /// Ends the burst in whose middle a thread was lost, whose place the calling thread takes.
+  func resume(admission: Admission?) {
+    capture.resume()
+    finish(admission)
+  }
+
+  private func finish(_ admission: Admission?) {
+    admission?.finish(grant)
+    grant = 0
+    // Enters into the engine's balance the frames for which there was no mbuf.
+    let now = capture.meter.statistics.noBuffers
+    if now != denied { engine.countInputFailure(proto: 0, frames: Int(now - denied)) }
+    denied = now
   }
 
   /// Bytes read of the present pass, and of the whole file (0: unknown).
@@ -101,12 +115,5 @@ public final class CaptureFeed: @unchecked Sendable {
   /// Takes its interfaces away. Nobody polls any more.
   func withdraw() {
     for index in unsafe interfaces.indices { unsafe engine.interfaces.withdraw(interfaces[index]) }
-  }
-
-  /// Enters into the engine's balance the frames for which there was no mbuf.
-  private func countDenied() {
-    let now = capture.meter.statistics.noBuffers
-    if now != denied { engine.countInputFailure(proto: 0, frames: Int(now - denied)) }
-    denied = now
   }
 }

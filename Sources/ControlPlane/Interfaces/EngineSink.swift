@@ -22,27 +22,26 @@ final class EngineSink: FrameSink {
     self.pair = pair
   }
 
-  func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
-    var rest = unsafe packets
-    if let settle {
-      var index = 0
-      while index < rest.count {
-        // No packet of a sink's is NULL.
-        let time = unsafe rest[index]!.pointee.m_pkthdr.rcv_tstmp
-        if max(time, origin) - min(time, origin) > Self.window {
-          unsafe send(proto, source, UnsafeMutableBufferPointer(rebasing: rest[..<index]))
-          unsafe rest = UnsafeMutableBufferPointer(rebasing: rest[index...])
-          index = 0
-          settle()
-          origin = time
-          // What time ran out for comes before the packets of the new time.
-          unsafe tellTime(of: rest[0]!)
-          settle()
-        }
-        index += 1
-      }
+  /// Packets of one time. What goes into a pair goes alone: who handles it there may never come back.
+  func admit(proto: UInt32, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) -> Int {
+    if let settle, unsafe !isNow(packets[0]) {
+      settle()
+      // No packet of a sink's is NULL.
+      unsafe origin = packets[0]!.pointee.m_pkthdr.rcv_tstmp
+      // What time ran out for comes before the packets of the new time.
+      unsafe tellTime(of: packets[0]!)
+      settle()
     }
-    unsafe send(proto, source, rest)
+    if pair != nil, proto == UInt32(NETISR_ETHER) { return 1 }
+    guard settle != nil else { return packets.count }
+    return unsafe packets.firstIndex { unsafe !isNow($0) } ?? packets.count
+  }
+
+  /// Whether a packet is of the time that what is queued is of.
+  private func isNow(_ m: UnsafeMutablePointer<mbuf>?) -> Bool {
+    // As above.
+    let time = unsafe m!.pointee.m_pkthdr.rcv_tstmp
+    return max(time, origin) - min(time, origin) <= Self.window
   }
 
   /// Moves the clock of a packet's interface, which is the capture's.
@@ -51,10 +50,7 @@ final class EngineSink: FrameSink {
     unsafe Engine.current?.engine.advanceClock(clock, to: m.pointee.m_pkthdr.rcv_tstmp)
   }
 
-  private func send(
-    _ proto: UInt32, _ source: UInt, _ packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>
-  ) {
-    guard !packets.isEmpty else { return }
+  func receive(proto: UInt32, source: UInt, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) {
     unsafe tellTime(of: packets[0]!)
     // Consumed on every path; a drop is counted by the pair, or by the engine.
     if let pair, proto == UInt32(NETISR_ETHER) {

@@ -2,11 +2,11 @@ import Logging
 import NetISR
 import Synchronization
 
-/// A thread that feeds one capture to the engine until it ends or is stopped: a steady source.
+/// A thread that feeds one capture to the engine until it ends or is stopped: a steady source. When a plugin takes it away for ever,
+/// another goes on at the next frame.
 final class FeedThread: @unchecked Sendable {
   private let stopping: Stop
-  // Set in init, used by stop only.
-  private var thread: Thread?
+  private let thread: SourceThread
 
   private final class Stop: Sendable {
     let requested = Atomic(false)
@@ -16,18 +16,16 @@ final class FeedThread: @unchecked Sendable {
   init(_ feed: CaptureFeed, engine: Engine, cpu: UInt32, admission: Admission, logger: Logger) {
     let stopping = Stop()
     self.stopping = stopping
-    thread = Thread(name: "netisr/\(feed.name)") {
-      engine.withAttachedThread(cpu: cpu) {
-        Self.run(feed, stopping, admission, logger)
-      }
+    thread = SourceThread(name: feed.name, on: engine, cpu: cpu) { isSuccessor in
+      if isSuccessor { feed.resume(admission: admission) }
+      Self.run(feed, stopping, admission, logger)
     }
   }
 
   /// Ends the thread; every packet that it has read is with the engine when this returns.
   func stop() {
     stopping.requested.store(true, ordering: .relaxed)
-    thread?.join()
-    thread = nil
+    thread.join()
   }
 
   private static func run(_ feed: CaptureFeed, _ stopping: Stop, _ admission: Admission, _ logger: Logger) {

@@ -2,12 +2,13 @@ import NetISR
 import PacketIO
 import Synchronization
 
-/// A thread that receives from one queue of a device, or what the kernel says, and hands bursts to the engine.
+/// A thread that receives from one queue of a device, or what the kernel says, and hands bursts to the engine. When a plugin takes
+/// it away for ever, another goes on at the next frame.
 final class ReceiveThread: @unchecked Sendable {
   /// The queue's statistics.
   let meter: InterfaceMeter
   private let stopping: Stop
-  private let thread: Thread
+  private let thread: SourceThread
 
   private final class Stop: Sendable {
     let requested = Atomic(false)
@@ -22,17 +23,25 @@ final class ReceiveThread: @unchecked Sendable {
     let source = Source(receiver)
     self.stopping = stopping
     meter = receiver.meter
-    thread = Thread(name: "netisr/\(name)") {
-      engine.withAttachedThread(cpu: cpu) {
-        let cork = SendCork()
-        cork.use { Self.run(source, cork, stopping, engine, admission) }
+    thread = SourceThread(name: name, on: engine, cpu: cpu) { isSuccessor in
+      source.cork.use {
+        // The lost one was in the middle of a burst: with its grant, and with what it has held back.
+        if isSuccessor {
+          source.receiver.resume()
+          source.cork.release()
+          admission.finish(1)
+        }
+        Self.run(source, stopping, engine, admission)
       }
     }
   }
 
-  /// The receiver goes over to the new thread, and is no other's from then on.
+  /// Goes over to the new thread, and is no other's from then on, but for its successor's.
   private final class Source: @unchecked Sendable {
     let receiver: LiveReceiver
+    let cork = SendCork()
+    /// Frames that found no mbuf, as far as the engine was told.
+    var denied: UInt64 = 0
     init(_ receiver: LiveReceiver) { self.receiver = receiver }
   }
 
@@ -55,12 +64,9 @@ final class ReceiveThread: @unchecked Sendable {
     while engine.room < burst, SteadyClock.now < deadline { backoff.pause() }
   }
 
-  private static func run(
-    _ source: Source, _ cork: SendCork, _ stopping: Stop, _ engine: Engine, _ admission: Admission
-  ) {
+  private static func run(_ source: Source, _ stopping: Stop, _ engine: Engine, _ admission: Admission) {
     let receiver = source.receiver
     var backoff = Backoff()
-    var denied: UInt64 = 0
     while !stopping.requested.load(ordering: .relaxed) {
       guard admission.enter() else {
         backoff.pause()
@@ -68,14 +74,14 @@ final class ReceiveThread: @unchecked Sendable {
       }
       awaitRoom(in: engine)
       let count = receiver.poll(limit: burst)
-      cork.release()
+      source.cork.release()
       admission.finish(1)
       backoff.reset()
       if count > 0 {
         // Enters into the engine's balance the frames for which there was no mbuf.
         let now = receiver.meter.statistics.noBuffers
-        if now != denied { engine.countInputFailure(proto: 0, frames: Int(now - denied)) }
-        denied = now
+        if now != source.denied { engine.countInputFailure(proto: 0, frames: Int(now - source.denied)) }
+        source.denied = now
         continue
       }
       let ready = Readiness.wait([.reading(receiver.descriptor), .reading(stopping.waker.descriptor)])

@@ -26,28 +26,39 @@ extension Engine {
     let shortcut = unsafe context.pointee.table.shortcut(number)
     var taken = 0
     var rest = unsafe batch
-    while !rest.isEmpty {
+    while rest.count > Self.chunk {
       let part = unsafe UnsafeBufferPointer(rebasing: rest.prefix(Self.chunk))
       unsafe rest = UnsafeBufferPointer(rebasing: rest.dropFirst(Self.chunk))
-      if shortcut.isDecided, let list = unsafe full(part) {
-        // As it lies: nothing of it need be looked at.
-        unsafe taken += deliver(
-          way(shortcut, entry, context), context, shortcut.record, number, source, list, part.count, isTimed: false)
-      } else {
-        unsafe taken += admit(part, entry, context, number, source)
+      unsafe taken += context.holding(Self.own(rest), rest.count, of: number) {
+        unsafe enter(part, entry, context, number, source, shortcut)
       }
     }
+    unsafe taken += enter(rest, entry, context, number, source, shortcut)
     return UInt32(taken)
   }
 
-  /// A list without gaps, as the packets' own place.
+  /// A chunk: how many were handled or queued.
   @inline(__always)
-  private func full(
+  private func enter(
+    _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>, _ entry: Entry,
+    _ context: UnsafeMutablePointer<ThreadContext>, _ number: Int, _ source: UInt, _ shortcut: DispatchTable.Shortcut
+  ) -> Int {
+    guard !part.isEmpty else { return 0 }
+    guard shortcut.isDecided, unsafe part.allSatisfy({ unsafe $0 != nil }) else {
+      return unsafe admit(part, entry, context, number, source)
+    }
+    // As it lies: nothing of it need be looked at.
+    return unsafe deliver(
+      way(shortcut, entry, context), context, shortcut.record, number, source, Self.own(part), part.count,
+      isTimed: false)
+  }
+
+  /// A list of at least one, to be changed: netisr.h has the caller give it away, as `struct mbuf **`.
+  @inline(__always)
+  private static func own(
     _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>
-  ) -> UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>? {
-    for index in part.indices where unsafe part[index] == nil { return nil }
-    // netisr.h: the caller gave it away, as `struct mbuf **`.
-    return unsafe UnsafeMutablePointer(mutating: part.baseAddress)
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?> {
+    unsafe UnsafeMutablePointer(mutating: part.baseAddress!)
   }
 
   @inline(__always)
@@ -84,7 +95,9 @@ extension Engine {
       let way = unsafe entry == .queue ? .deferred : effectiveDispatch(record, context)
       if way == .direct, settling.mayOvertake(number) {
         // Rare: one by one, as single packets do.
-        return (0..<count).count { unsafe settle(context, record, number, source, list[$0]!) == 0 }
+        return unsafe context.holding(list, count, of: number) {
+          (0..<count).count { unsafe settle(context, record, number, source, Self.take(list, $0)) == 0 }
+        }
       }
       return unsafe deliver(way, context, record, number, source, list, count, isTimed: accounting.isOn)
     }
@@ -114,42 +127,68 @@ extension Engine {
     }
   }
 
-  /// Places each packet, and passes on those of one workstream after the other.
+  /// Takes a packet out of a list.
+  @inline(__always)
+  private static func take(
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ index: Int
+  ) -> UnsafeMutablePointer<mbuf> {
+    // By callers that see to it that there is one.
+    let m = unsafe list[index]!
+    unsafe list[index] = nil
+    return unsafe m
+  }
+
+  /// Places each packet, and passes on those of one workstream after the other; those that may be handled at once last, for that may
+  /// take the thread with it.
   ///
-  /// - Parameter list: twice as long as a chunk; the packets are at its front.
+  /// - Parameter list: twice as long as a chunk; the packets are at its front. Those that are passed on, or that a callback
+  ///   has, are taken out.
   private func scatter(
     _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int,
     _ context: UnsafeMutablePointer<ThreadContext>, _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int,
     _ source: UInt, _ isHybrid: Bool, _ isTimed: Bool
   ) -> Int {
     let cpu = unsafe context.pointee.cpu
+    let own = isHybrid ? Int32(truncatingIfNeeded: cpu) : -1
     let run = unsafe list + Self.chunk
     return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: Self.chunk) { places in
       let places = places.baseAddress!
-      var placed = 0
-      for index in 0..<count {
-        guard let (m, wsid) = unsafe record.place(list[index]!, source: source, isHybrid: isHybrid, cpu: cpu) else {
-          unsafe context.pointee.traffic.add(1, to: .received, of: number)
-          unsafe _ = countKept(context, record, number)
-          continue
+      return unsafe context.holding(list, count, of: number) {
+        for index in 0..<count {
+          let m = unsafe Self.take(list, index)
+          guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: isHybrid, cpu: cpu) else {
+            unsafe context.pointee.traffic.add(1, to: .received, of: number)
+            unsafe _ = countKept(context, record, number)
+            continue
+          }
+          unsafe list[index] = m
+          unsafe places[index] = Int32(truncatingIfNeeded: wsid)
         }
-        unsafe list[placed] = m
-        unsafe places[placed] = Int32(truncatingIfNeeded: wsid)
-        placed += 1
-      }
-      var taken = 0
-      for first in 0..<placed where unsafe places[first] >= 0 {
-        let wsid = unsafe places[first]
-        var length = 0
-        for index in first..<placed where unsafe places[index] == wsid {
-          unsafe run[length] = list[index]
-          unsafe places[index] = -1
-          length += 1
+        var taken = 0
+        for first in 0..<count where unsafe list[first] != nil && places[first] != own {
+          let wsid = unsafe places[first]
+          let length = unsafe Self.gather(list, places, first..<count, of: wsid, into: run)
+          unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid, isTimed)
         }
-        unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid, isTimed)
+        let length = unsafe Self.gather(list, places, 0..<count, of: own, into: run)
+        if length > 0 { unsafe taken += pass(run, length, to: Int(own), context, record, number, isHybrid, isTimed) }
+        return taken
       }
-      return taken
     }
+  }
+
+  /// Takes the packets of one workstream out of a list: how many.
+  @inline(__always)
+  private static func gather(
+    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ places: UnsafeMutablePointer<Int32>,
+    _ range: Range<Int>, of wsid: Int32, into run: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
+  ) -> Int {
+    var length = 0
+    for index in range where unsafe list[index] != nil && places[index] == wsid {
+      unsafe run[length] = take(list, index)
+      length += 1
+    }
+    return length
   }
 
   /// Handles packets of one workstream in its worker's place, where that is possible, or queues them.

@@ -193,9 +193,14 @@ public final class Engine: @unchecked Sendable {
   /// Runs `body` on this thread as one of this engine's threads, counting as on CPU `cpu`.
   ///
   /// A thread may be attached to the same or another engine already: that is restored afterwards. Not from a handler.
-  public func withAttachedThread<T: ~Copyable, E: Error>(cpu: UInt32 = 0, _ body: () throws(E) -> T) throws(E) -> T {
+  ///
+  /// - Parameter successor: who goes on when the thread is lost; nil: nobody.
+  public func withAttachedThread<T: ~Copyable, E: Error>(
+    cpu: UInt32 = 0, successor: ThreadSuccessor? = nil, _ body: () throws(E) -> T
+  ) throws(E) -> T {
     let before = unsafe netisr_host_get_self()
     let record = unsafe threads.acquire(for: self, cpu: cpu)
+    unsafe record.pointee.successor = successor
     unsafe netisr_host_set_self(record)
     prepareForFaults()
     defer {

@@ -44,10 +44,11 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
     _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>,
     isTimed: Bool
   ) -> Int32 {
-    unsafe pointee.traffic.add(1, to: .received, of: number)
     guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: false, cpu: pointee.cpu) else {
+      unsafe pointee.traffic.add(1, to: .received, of: number)
       return unsafe countKept(record, number)
     }
+    unsafe pointee.traffic.add(1, to: .received, of: number)
     return unsafe enqueue(record, m, number, on: wsid, isTimed: isTimed)
   }
 

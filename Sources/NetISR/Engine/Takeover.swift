@@ -23,9 +23,11 @@ import Synchronization
 //   goes back, in front of what came later: order holds. Then somebody else may be the executor; a worker's place is
 //   taken by a new thread.
 // - Packets of a batch that it dispatched. Those of the protocol that hangs are dropped, as in any fault;
-//   those of another, whose handler had dispatched directly into the one that hangs, are queued.
+//   those of another, whose handler had dispatched directly into the one that hangs, are queued. Those that stand in no guarded
+//   call's list are found in `PacketsInHand`.
 // - Free mbufs, which go back to the pool.
 // - Calls on its stack outside of the innermost. Their packets were with their handlers, and are dropped for the fault.
+// - What it received from: who started it may have named a successor (`ThreadSuccessor`).
 // - A record, with what it counted. Nobody gets it: one of `ThreadRegistry.capacity` is gone.
 //
 // Rejected: asking, after each handler, whether the thread is lost (two instructions for each packet), and stopping the
@@ -44,6 +46,7 @@ extension Engine {
       let context = unsafe ThreadContext.current!
       let number = unsafe quarantine(calls[0], fault)
       unsafe take(calls, of: lost, place, context)
+      unsafe takeRest(of: lost, hanging: Self.number(of: calls[0]), context)
       unsafe lost.pointee.mbufs.flush()
       if let (set, wsid) = place {
         finishCallout(set, wsid)
@@ -51,7 +54,7 @@ extension Engine {
       }
       // Release: pairs with the acquire in `GracePeriod.wait`.
       unsafe lost.pointee.isLost.store(true, ordering: .releasing)
-      fault.outcome = replace(thread, place)
+      fault.outcome = unsafe replace(thread, place, lost.pointee.successor.take())
       // After that: who joins it looks for what came in its place.
       LostThreads.insert(thread)
       netisr_host_taken_over()
@@ -115,6 +118,10 @@ extension Engine {
         isExecutors = false
         continue
       }
+      if unsafe call.pointee.list == nil {
+        if unsafe takeCallback(call, record, context) { isExecutors = false }
+        continue
+      }
       let isHanging = unsafe call == hanging || record.pointee.number == Self.number(of: hanging)
       if isExecutors, let (set, wsid) = place {
         if unsafe takeQueue(call, record.pointee.number, set, wsid, context) {
@@ -123,11 +130,12 @@ extension Engine {
         }
         if unsafe effectiveDispatch(record, context) == .hybrid {
           isExecutors = false
-          unsafe takeBatch(call, record, isHanging: isHanging, hybrid: record.pointee.queues + wsid, context)
+          unsafe takeBatch(
+            call, record, of: lost, isHanging: isHanging, hybrid: record.pointee.queues + wsid, context)
           continue
         }
       }
-      unsafe takeBatch(call, record, isHanging: isHanging, hybrid: nil, context)
+      unsafe takeBatch(call, record, of: lost, isHanging: isHanging, hybrid: nil, context)
     }
   }
 
@@ -168,17 +176,62 @@ extension Engine {
     return true
   }
 
-  /// What it had dispatched itself: by direct dispatch, which was counted as if all were handled, or by hybrid dispatch, which
-  /// is counted at the end. While accounting is on, the packets behind the one in flight can't be seen, and are lost.
-  private func takeBatch(
-    _ call: UnsafePointer<netisr_host_frame>, _ record: UnsafeMutablePointer<ProtocolRecord>, isHanging: Bool,
-    hybrid: UnsafeMutablePointer<PacketQueue>?, _ context: UnsafeMutablePointer<ThreadContext>
+  /// A callback: whether it was the executor's. The packet that a policy was asked about is not counted as received yet.
+  private func takeCallback(
+    _ call: UnsafePointer<netisr_host_frame>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    _ context: UnsafeMutablePointer<ThreadContext>
+  ) -> Bool {
+    let function = unsafe UInt(bitPattern: call.pointee.cursor)
+    if let drained = unsafe record.pointee.drainedcpu, unsafe function == unsafeBitCast(drained, to: UInt.self) {
+      return true
+    }
+    let number = unsafe record.pointee.number
+    unsafe context.pointee.traffic.add(1, to: .received, of: number)
+    unsafe context.pointee.traffic.add(1, to: .dropped(.fault), of: number)
+    return false
+  }
+
+  /// What it had taken over, and not come to yet.
+  private func takeRest(
+    of lost: UnsafeMutablePointer<ThreadContext>, hanging: Int?, _ context: UnsafeMutablePointer<ThreadContext>
   ) {
-    guard let cursor = unsafe call.pointee.cursor, let list = unsafe call.pointee.list else { return }
+    var next = unsafe lost.pointee.inHand
+    while let packets = unsafe next {
+      unsafe next = packets.pointee.outer
+      if unsafe packets.pointee.areCalled { continue }
+      let number = unsafe packets.pointee.number
+      for index in 0..<(unsafe packets.pointee.count) {
+        if let m = unsafe packets.pointee.list[index] { unsafe pass(m, number, isHanging: number == hanging, context) }
+      }
+    }
+  }
+
+  /// A packet that the lost thread would have dispatched next.
+  private func pass(
+    _ m: UnsafeMutablePointer<mbuf>, _ number: Int, isHanging: Bool, _ context: UnsafeMutablePointer<ThreadContext>
+  ) {
+    if isHanging {
+      unsafe _ = refuse(context, m, number, .fault, 0)
+    } else {
+      // Behind the one in flight, in its flow's or interface's workstream.
+      unsafe _ = queue(context, UInt32(number), 0, m)
+    }
+  }
+
+  /// What it had dispatched itself: by direct dispatch, which was counted as if all were handled, or by hybrid dispatch, which
+  /// is counted at the end.
+  private func takeBatch(
+    _ call: UnsafePointer<netisr_host_frame>, _ record: UnsafeMutablePointer<ProtocolRecord>,
+    of lost: UnsafeMutablePointer<ThreadContext>, isHanging: Bool, hybrid: UnsafeMutablePointer<PacketQueue>?,
+    _ context: UnsafeMutablePointer<ThreadContext>
+  ) {
+    guard let cursor = unsafe call.pointee.cursor, var list = unsafe call.pointee.list else { return }
     let number = unsafe record.pointee.number
     // A single packet's list is the frame's own word.
     let isSingle = UInt(bitPattern: list) == UInt(bitPattern: call) + UInt(Self.ownWord)
-    let count = unsafe isSingle ? 1 : Int(call.pointee.argument)
+    var count = unsafe isSingle ? 1 : Int(call.pointee.argument)
+    // While accounting is on, each packet of a batch is a call of its own.
+    if let whole = unsafe Self.packets(of: lost, around: list) { unsafe (list, count) = (whole.list, whole.count) }
     let handled = unsafe cursor - list
     if let queue = unsafe hybrid {
       unsafe queue.pointee.countHybrid(handled)
@@ -189,14 +242,20 @@ extension Engine {
     unsafe context.pointee.traffic.add(1, to: .received, of: number)
     unsafe context.pointee.traffic.add(1, to: .dropped(.fault), of: number)
     for index in 1..<max(1, count - handled) {
-      guard let m = unsafe cursor[index] else { continue }
-      if isHanging {
-        unsafe _ = refuse(context, m, number, .fault, 0)
-      } else {
-        // Behind the one in flight, in its flow's or interface's workstream.
-        unsafe _ = self.queue(context, UInt32(number), 0, m)
-      }
+      if let m = unsafe cursor[index] { unsafe pass(m, number, isHanging: isHanging, context) }
     }
+  }
+
+  /// The packets that a guarded call's list is a part of.
+  private static func packets(
+    of lost: UnsafeMutablePointer<ThreadContext>, around list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
+  ) -> PacketsInHand? {
+    var next = unsafe lost.pointee.inHand
+    while let packets = unsafe next {
+      if unsafe packets.pointee.contains(list) { return unsafe packets.pointee }
+      unsafe next = packets.pointee.outer
+    }
+    return nil
   }
 
   private static let ownWord = unsafe MemoryLayout<netisr_host_frame>.offset(of: \.argument)!
@@ -208,16 +267,24 @@ extension Engine {
     }
   }
 
-  /// Has another thread go on, where it was a worker: what is to be said of it.
-  private func replace(_ thread: pthread_t, _ place: (set: WorkerSet, wsid: Int)?) -> String {
-    guard let (set, wsid) = place else {
-      return "its thread is lost, and what that received from is served no more"
-    }
-    guard set.replace(thread, by: { self.makeWorker(set, $0) }) != nil else {
+  /// Has another thread go on, where it was a worker, or had named who should: what is to be said of it.
+  private func replace(
+    _ thread: pthread_t, _ place: (set: WorkerSet, wsid: Int)?, _ successor: ThreadSuccessor?
+  ) -> String {
+    var goOn: [String] = []
+    if let (set, wsid) = place {
+      if set.replace(thread, by: { self.makeWorker(set, $0) }) != nil {
+        if bindsWorkers { _ = self.place(set, isBound: true) }
+        return "its thread is lost; workstream \(wsid) goes on with another thread"
+      }
       unsafe set.streams[wsid].wake()
-      return "its thread is lost, and what that received from is served no more; workstream \(wsid) goes on"
+      goOn.append("workstream \(wsid) goes on")
     }
-    if bindsWorkers { _ = self.place(set, isBound: true) }
-    return "its thread is lost; workstream \(wsid) goes on with another thread"
+    if let successor {
+      successor.begin()
+      goOn.insert("\(successor.name) goes on with another thread", at: 0)
+    }
+    let lost = "its thread is lost" + (successor == nil ? ", and what that received from is served no more" : "")
+    return ([lost] + goOn).joined(separator: "; ")
   }
 }

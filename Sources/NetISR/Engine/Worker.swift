@@ -90,12 +90,12 @@ extension Engine {
         unsafe context.enterSection()
         let record = unsafe protocols.service(number)
         let handled = unsafe handle(list, count, number, record, context)
+        unsafe context.pointee.traffic.add(handled, to: .handled, of: number)
+        unsafe queue.pointee.consume(upTo: position, handled: handled)
         if position == end, let record = unsafe record, unsafe record.pointee.drainedcpu != nil {
           unsafe callDrained(record, wsid, number, context)
         }
-        unsafe context.pointee.traffic.add(handled, to: .handled, of: number)
         unsafe context.leaveSection()
-        unsafe queue.pointee.consume(upTo: position, handled: handled)
       }
     }
     return end &- range.lowerBound

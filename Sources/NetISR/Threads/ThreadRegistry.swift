@@ -66,6 +66,7 @@ final class ThreadRegistry: @unchecked Sendable {
   /// Gives back a record whose thread has left every handler.
   func release(_ record: UnsafeMutablePointer<ThreadContext>) {
     unsafe record.pointee.mbufs.flush()
+    unsafe record.pointee.successor = nil
     lock.withLock {
       unsafe netisr_host_watch_close(record.pointee.watch)
       unsafe finished.append(record)

@@ -47,10 +47,7 @@ public final class CaptureInterface {
   /// - Parameter now: nanoseconds of a steady clock, for the pace.
   /// - Throws: the capture is damaged; what came before was delivered, and the interface has ended.
   public func poll(now: UInt64, limit: Int) throws(CaptureError) -> Progress {
-    defer {
-      receiver.send()
-      meter.publish(receiver.statistics)
-    }
+    defer { handOver() }
     var left = limit
     while reader != nil {
       guard left > 0 else { return .more }
@@ -58,8 +55,17 @@ public final class CaptureInterface {
       let taken = try receive(limit: pacer == nil ? left : 1)
       left -= taken
       if taken > 0 { pacer?.advance() }
+      if receiver.isFull { handOver() }
     }
     return .ended
+  }
+
+  /// Hands over what a thread has left that was lost in `poll`, whose place the calling thread takes.
+  public func resume() { receiver.send() }
+
+  private func handOver() {
+    meter.publish(receiver.statistics)
+    receiver.send()
   }
 
   /// Begins the capture again from its first frame, as another pass of a loop does: time goes on.
@@ -76,7 +82,8 @@ public final class CaptureInterface {
     (reader?.fileOffset ?? 0, reader?.fileSize ?? 0)
   }
 
-  /// Takes up to `limit` frames from the file, and answers how many. At its end it goes over to the next pass.
+  /// Takes up to `limit` frames from the file, fewer when it is time to send, and answers how many. At its end it goes over to
+  /// the next pass.
   private func receive(limit: Int) throws(CaptureError) -> Int {
     let taken: Int
     do {
@@ -85,7 +92,7 @@ public final class CaptureInterface {
       reader = nil
       throw error
     }
-    if taken < limit { try endPass() }
+    if taken < limit, !receiver.isFull { try endPass() }
     return taken
   }
 
@@ -94,7 +101,7 @@ public final class CaptureInterface {
     _ limit: Int, from reader: inout CaptureReader, to receiver: inout FrameReceiver
   ) throws(CaptureError) -> Int {
     var taken = 0
-    while taken < limit, try reader.next({ receiver.receive($0, $1) }) != nil { taken &+= 1 }
+    while taken < limit, !receiver.isFull, try reader.next({ receiver.receive($0, $1) }) != nil { taken &+= 1 }
     return taken
   }
 

@@ -4,12 +4,13 @@ import CNetISR
 
 /// What becomes of each frame of an interface: it is counted, decoded, copied into an mbuf, and sent on.
 ///
-/// A value of its own, so that a poll takes hold of all that changes with each frame once.
+/// A value of its own, so that a poll takes hold of all that changes with each frame once. Nothing changes while it sends but what
+/// waits: see `PacketRun`.
 @safe
 struct FrameReceiver: ~Copyable {
   let linkType: LinkType
   private let interface: UnsafeMutablePointer<ifnet>
-  private var run: PacketRun
+  private let run: PacketRun
   private(set) var statistics = InterfaceStatistics()
   /// Since the latest `nextPass`.
   private(set) var framesOfPass = 0
@@ -46,8 +47,12 @@ struct FrameReceiver: ~Copyable {
     unsafe run.add(packet, proto: delivery.proto)
   }
 
-  /// Sends what waits.
-  mutating func send() { run.send() }
+  /// Whether it is time to send: sources stop then.
+  @inline(__always)
+  var isFull: Bool { run.isFull }
+
+  /// Sends what waits. Plugins' code may run.
+  func send() { run.send() }
 
   /// The file ended.
   mutating func countPass() { statistics.passes += 1 }

@@ -4,7 +4,8 @@ protocol FrameSource: AnyObject {
   var descriptor: Int32 { get }
   /// What frames begin with.
   var linkType: LinkType { get }
-  /// Takes what is there, up to `limit` frames, without waiting; answers how many.
+  /// Takes what is there, up to `limit` frames or until the receiver is full, without waiting; answers how many. No plugin's
+  /// code runs.
   func receive(into receiver: inout FrameReceiver, limit: Int) -> Int
   /// Frames that the kernel dropped because they found no room, since it was asked last. [any thread]
   func takeDrops() -> UInt64

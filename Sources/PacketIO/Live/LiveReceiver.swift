@@ -30,8 +30,11 @@ public final class LiveReceiver {
   public func poll(limit: Int) -> Int {
     let count = source.receive(into: &receiver, limit: limit)
     guard count > 0 else { return 0 }
-    receiver.send()
     meter.publish(receiver.statistics)
+    receiver.send()
     return count
   }
+
+  /// Hands over what a thread has left that was lost in `poll`, whose place the calling thread takes.
+  public func resume() { receiver.send() }
 }

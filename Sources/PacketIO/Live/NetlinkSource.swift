@@ -55,7 +55,7 @@ final class NetlinkSource: FrameSource, @unchecked Sendable {
 
   func receive(into receiver: inout FrameReceiver, limit: Int) -> Int {
     var count = 0
-    while count < limit {
+    while count < limit, !receiver.isFull {
       let place = unsafe buffer.baseAddress! + Self.header
       let length = unsafe Int(packetio_netlink_receive(descriptor, place, UInt32(Self.longest)))
       if length == Int(-ENOBUFS) {

@@ -55,11 +55,13 @@ final class ReceiveRing: FrameSource, @unchecked Sendable {
   /// Takes frames of the next block; with its last one the block goes back.
   func receive(into receiver: inout FrameReceiver, limit: Int) -> Int {
     if left == 0, !enterBlock() { return 0 }
-    let count = min(left, limit)
+    let most = min(left, limit)
+    var count = 0
     var frame = unsafe packetio_frame()
-    for _ in 0..<count {
+    while count < most, !receiver.isFull {
       offset = unsafe packetio_frame_read(&ring, offset, &frame)
       unsafe receive(frame, into: &receiver)
+      count += 1
     }
     left -= count
     if left == 0 { leaveBlock() }

@@ -39,6 +39,7 @@ final class TapQueue: FrameSource, FrameSender, @unchecked Sendable {
   func receive(into receiver: inout FrameReceiver, limit: Int) -> Int {
     let time = WallClock.now
     for count in 0..<limit {
+      if receiver.isFull { return count }
       let length = unsafe read(descriptor, buffer.baseAddress, buffer.count)
       guard length > 0 else { return count }
       let frame = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<length]))
