@@ -146,8 +146,36 @@ struct ProbeTests {
     #expect(try Command.run("probe --packets 0 x.so").status == 64)
     let text = try Command.run("probe", "/etc/passwd")
     #expect(text.status == 1 && text.complaints.first?.contains("not-elf") == true)
-    let process = try Command.run("probe-process 1 2 3 4 5 6 7")
+    let process = try Command.run("probe-process 1 2 3 4 5 6")
     #expect(process.status == 1 && process.complaints.first?.contains("is for netisr's own use") == true)
+  }
+
+  /// What the policy does not have is not tried out: no code of it is run.
+  @Test func aPolicyComesFirst() throws {
+    try Fixtures.withTemporaryDirectory { path in
+      let file = path + "/bad.so"
+      let constructor = "*(volatile int *)0x20 = 1;"
+      try CPlugin.compile(Self.source(constructor: constructor), to: file, flags: ["-std=gnu11"])
+      let strict = try Command.run("probe --json --strict", file)
+      let reasons = try strict.object()["reasons"] as? [String] ?? []
+      #expect(strict.status == 1 && reasons.first?.hasPrefix("constructor: ") == true, "\(reasons)")
+      #expect(!reasons.contains { $0.contains("SIGSEGV") })
+      #expect(try strict.object()["packets"] as? Int == 0)
+
+      #expect(try Command.run("keygen --output", path + "/builder").status == 0)
+      let keys = path + "/keys"
+      try FileManager.default.createDirectory(atPath: keys, withIntermediateDirectories: false)
+      try FileManager.default.copyItem(atPath: path + "/builder.pub", toPath: keys + "/builder.pub")
+      let good = path + "/arp.so"
+      try FileManager.default.copyItem(atPath: Fixtures.plugin("arp"), toPath: good)
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: good)
+      let probe = { try Command.run("probe --packets 100 --require-signatures --keys", keys, good) }
+      let unsigned = try probe()
+      #expect(unsigned.status == 1 && unsigned.complaints.first?.contains("signature") == true, "\(unsigned.error)")
+      #expect(try Command.run("sign --key", path + "/builder.sec", good).status == 0)
+      let signed = try probe()
+      #expect(signed.status == 0, "\(signed.error)")
+    }
   }
 
   @Test func everyLoadOfAHostCanBeProbed() throws {

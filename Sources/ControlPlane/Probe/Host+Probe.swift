@@ -10,7 +10,7 @@ extension Host {
   /// Why bytes that were inspected are refused; none: they are not.
   private static func examine(_ bytes: [UInt8], _ path: String) -> [String] {
     do throws(ControlError) {
-      let report = try Probe().run(bytes, as: path, isInspected: true)
+      let report = try Probe().run(bytes, as: path)
       return report.reasons.map { "probe: \($0)" }
     } catch {
       return ["probe: \(error)"]

@@ -22,15 +22,32 @@ public struct Probe: Sendable {
   /// One that does what the plan says.
   public init(_ plan: ProbePlan = ProbePlan()) { self.plan = plan }
 
-  /// Reads a file, and tries it out. Throws when the file can't be read, or no process be made. [control]
-  public func run(_ path: String) throws(ControlError) -> ProbeReport {
-    try run(PluginFile.read(path), as: path, isInspected: false)
+  /// Reads a file, and tries it out, if a policy has it: of what is not to be loaded, no code is run. Throws when the file
+  /// can't be read, or no process be made. [control]
+  public func run(_ path: String, policy: InspectionPolicy = InspectionPolicy()) throws(ControlError) -> ProbeReport {
+    let bytes = try PluginFile.read(path)
+    let inspection: InspectionReport
+    do throws(Inspector.ReadError) {
+      inspection = try Inspector(policy: policy).inspect(path: path)
+    } catch {
+      throw ControlError(.failed, error.description)
+    }
+    guard SHA256.hexDigest(of: bytes) == inspection.sha256 else {
+      throw ControlError(.failed, "\(path): the file was changed while it was read: try again")
+    }
+    guard inspection.verdict == .accepted else {
+      // Under a strict policy, notes refuse too.
+      let reasons = inspection.problems + (policy.isStrict ? inspection.notes : [])
+      return ProbeReport(
+        file: path, sha256: inspection.sha256, verdict: .refused,
+        reasons: reasons.map { "\($0.check.rawValue): \($0.message)" }, name: inspection.name,
+        proto: inspection.abi?.proto, packets: 0, leaked: nil, seed: plan.seed, elapsed: 0, fault: nil)
+    }
+    return try run(bytes, as: path)
   }
 
-  /// Tries bytes out. [control]
-  ///
-  /// - Parameter isInspected: somebody has, with a policy that is not known there.
-  func run(_ bytes: [UInt8], as path: String, isInspected: Bool) throws(ControlError) -> ProbeReport {
+  /// Tries bytes out that somebody has inspected. [control]
+  func run(_ bytes: [UInt8], as path: String) throws(ControlError) -> ProbeReport {
     for capture in plan.captures {
       // What can't be read is no fault of the plugin's.
       do throws(CaptureError) { _ = try CaptureReader(path: capture) } catch {
@@ -48,7 +65,7 @@ public struct Probe: Sendable {
     defer { close(descriptor) }
 
     let begin = SteadyClock.now
-    let process = try start(path, image, descriptor, isInspected)
+    let process = try start(path, image, descriptor)
     let status = wait(for: process, until: begin + UInt64(plan.timeout + 2) * 1_000_000_000)
     let outcome = record.outcome
     var reasons = outcome?.problems ?? []
@@ -62,10 +79,8 @@ public struct Probe: Sendable {
       elapsed: SteadyClock.now - begin, fault: outcome?.fault)
   }
 
-  private func start(
-    _ path: String, _ image: Int32, _ record: Int32, _ isInspected: Bool
-  ) throws(ControlError) -> pid_t {
-    let numbers = "\(plan.packets) \(plan.seed) \(plan.timeout) \(plan.cpu) \(plan.memory) \(isInspected ? 1 : 0)"
+  private func start(_ path: String, _ image: Int32, _ record: Int32) throws(ControlError) -> pid_t {
+    let numbers = "\(plan.packets) \(plan.seed) \(plan.timeout) \(plan.cpu) \(plan.memory)"
     let words = ["netisr", Self.command] + numbers.split(separator: " ").map(String.init) + [path] + plan.captures
     var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
     defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }

@@ -32,12 +32,12 @@ final class ProbeCourse {
   }
 
   /// Goes through it. All threads that are there before it are the host's.
-  func run(_ bytes: [UInt8], as path: String, isInspected: Bool) -> ProbeOutcome {
+  func run(_ bytes: [UInt8], as path: String) -> ProbeOutcome {
     var outcome = ProbeOutcome()
     let threads = ProcessThreads.count
     record.enter(.loading)
     do throws(PluginError) {
-      let info = try trial.plugins.load(path, bytes: bytes, isInspected: isInspected)
+      let info = try trial.plugins.load(path, bytes: bytes)
       (outcome.name, outcome.proto, proto) = (info.name, info.proto, info.proto ?? 0)
     } catch {
       outcome.problems = error.problems

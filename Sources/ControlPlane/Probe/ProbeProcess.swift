@@ -10,7 +10,7 @@ public enum ProbeProcess {
 
   /// Does what the words of `Probe.start` say, and ends. Throws in a process that was not started for this.
   public static func run(_ words: [String]) throws(ControlError) -> Never {
-    guard words.count >= 7, let record = ProbeRecord.open(shared), let plan = plan(words) else {
+    guard words.count >= 6, let record = ProbeRecord.open(shared), let plan = plan(words) else {
       throw ControlError(.badRequest, "\(Probe.command): is for netisr's own use: expected a probe's process")
     }
     try PrivilegedThread.dropRights()
@@ -21,7 +21,7 @@ public enum ProbeProcess {
     let course = ProbeCourse(plan, record)
     let obstacle = netisr_host_forbid()
     guard obstacle == 0 else { end(record, "seccomp: \(unsafe String(cString: strerror(obstacle)))") }
-    record.end(course.run(bytes(), as: words[6], isInspected: words[5] == "1"))
+    record.end(course.run(bytes(), as: words[5]))
   }
 
   private static func plan(_ words: [String]) -> ProbePlan? {
@@ -30,7 +30,7 @@ public enum ProbeProcess {
       let cpu = UInt32(words[3]), let memory = UInt64(words[4])
     else { return nil }
     (plan.packets, plan.seed, plan.timeout, plan.cpu, plan.memory) = (packets, seed, timeout, cpu, memory)
-    plan.captures = Array(words[7...])
+    plan.captures = Array(words[6...])
     return plan
   }
 

@@ -14,8 +14,11 @@ struct ProbeCommand: ParsableCommand {
       as are changed at random, the same ones for the same seed. With captures, theirs are sent instead, also those \
       that are wrapped in packets of other protocols.
 
+      First it is inspected, as `netisr inspect` does it: of what is not to be loaded, no code is run.
+
       EXAMPLES
           netisr probe build/mine.so
+          netisr probe --keys /etc/netisr/keys --require-signatures build/mine.so
           netisr probe --packets 1000000 --seed 7 build/mine.so
           netisr probe --json build/mine.so capture.pcap | jq .reasons
       """)
@@ -31,6 +34,8 @@ struct ProbeCommand: ParsableCommand {
 
   @Flag(help: "Print one JSON object.")
   var json = false
+
+  @OptionGroup(title: "Trust") var trust: TrustOptions
 
   @Argument(help: "A shared object.")
   var file: String
@@ -52,7 +57,9 @@ struct ProbeCommand: ParsableCommand {
     plan.timeout = timeout
     plan.cpu = max(plan.cpu, timeout)
     plan.captures = captures
-    let report = try orFail { () throws(ControlError) in try Probe(plan).run(file) }
+    let report = try orFail { () throws(ControlError) in
+      try Probe(plan).run(file, policy: trust.configuration.inspectionPolicy())
+    }
     if json { printJSON(report) } else { write(ProbeText.report(report), to: 1) }
     guard report.verdict == .accepted else {
       complain("\(file): refused: \(report.reasons.joined(separator: "; "))")
