@@ -153,8 +153,9 @@ let package = Package(
       linkerSettings: pluginLinker + [.unsafeFlags(["-enable-experimental-feature", "Embedded"])]),
 
     // Tests, through the real thing.
+    .target(name: "CTestSupport", path: "Tests/CTestSupport", cSettings: c),
     .target(
-      name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost", "CTestSupport"], path: "Tests/TestSupport",
       swiftSettings: [optimized]),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(

@@ -367,15 +367,17 @@ struct LostThreadTests {
     }
   }
 
-  @Test func aRegistrationThatNeverReturnsIsRefused() throws {
-    try withHangs(.direct, "") { zoo in
+  @Test(arguments: Dispatch.allCases.filter { $0 != .default })
+  func aRegistrationThatNeverReturnsIsRefused(_ dispatch: Dispatch) throws {
+    try withHangs(dispatch, "") { zoo in
       let source = zoo.source(before: Self.before, handling: "", registering: "hang(NULL);")
         .replacingOccurrences(of: "bad", with: "stuck").replacingOccurrences(of: "12", with: "13")
       try CPlugin.compile(source, to: "\(zoo.folder)/stuck.so", isInstrumented: false)
-      let error = #expect(throws: PluginError.self) { try zoo.host.load("\(zoo.folder)/stuck.so") }
-      #expect(error?.description.contains("netisr_plugin_register: never returned") == true)
-      try zoo.host.reload("bad")
-      try zoo.expectOthersServed()
+      try zoo.underTraffic {
+        let error = #expect(throws: PluginError.self) { try zoo.host.load("\(zoo.folder)/stuck.so") }
+        #expect(error?.description.contains("netisr_plugin_register: never returned") == true)
+        try zoo.host.reload("bad")
+      }
     }
   }
 

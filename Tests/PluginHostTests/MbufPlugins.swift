@@ -110,7 +110,7 @@ enum TrafficError: Error {
 }
 
 /// Set once, seen by another thread.
-private final class StopMark: @unchecked Sendable {
+final class StopMark: @unchecked Sendable {
   private let lock = NSLock()
   private var value = false
   var isSet: Bool { lock.withLock { value } }

@@ -106,6 +106,32 @@ struct Zoo {
     #expect(host.list().first { $0.name == "bad" }?.state == .quarantined)
   }
 
+  /// Runs `body` while another thread sends packets of the other protocol, of which none is lost or late.
+  func underTraffic(_ body: () throws -> Void) throws {
+    let before = engine.counterValue(named: "probe.build1") ?? 0
+    let isOver = StopMark()
+    nonisolated(unsafe) var flows = FlowSender()
+    defer { flows.free() }
+    let sender = NetISR.Thread(name: "traffic") { [engine] in
+      engine.withAttachedThread(cpu: 1) {
+        while !isOver.isSet {
+          flows.send(64, on: engine)
+          usleep(200)
+        }
+      }
+    }
+    let result = Result {
+      #expect(eventually { engine.counterValue(named: "probe.build1") ?? 0 > before })
+      try body()
+    }
+    isOver.set()
+    sender.join()
+    try result.get()
+    #expect(eventually { engine.counterValue(named: "probe.build1") == before + UInt64(flows.sent) })
+    #expect(flows.sent > 0 && flows.refused == 0 && engine.counterValue(named: "probe.disorder") == 0)
+    #expect(eventually { engine.isDrained } && engine.conservation().isBalanced)
+  }
+
   /// Packets of the other protocol are handled.
   func expectOthersServed() throws {
     let before = engine.counterValue(named: "probe.build1") ?? 0

@@ -1,3 +1,4 @@
+import CTestSupport
 import Foundation
 import PluginHost
 
@@ -9,13 +10,13 @@ public struct ProcessFigures: CustomStringConvertible {
   public let descriptors: Int
   /// Threads.
   public let threads: Int
-  /// Resident memory. What was freed and is kept by the allocator for later is given back before.
+  /// Resident memory: what is held, as far as it was ever touched, and the holes in the allocator's arenas.
   public let residentKiB: Int
+  /// Memory that the allocator has given out; 0 where a sanitizer has one of its own.
+  public let heapKiB = Int(heap_in_use() / 1024)
 
   /// What it holds now.
   public init() {
-    // Threads that come and go leave arenas behind, full of holes: that grows for hours, and is nobody's.
-    Self.trim()
     descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? -1
     threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count ?? -1
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
@@ -26,13 +27,6 @@ public struct ProcessFigures: CustomStringConvertible {
 
   /// In one line.
   public var description: String {
-    "\(mappings) mappings, \(descriptors) descriptors, \(threads) threads, \(residentKiB) KiB resident"
-  }
-
-  /// malloc_trim(3), which no module has.
-  private static func trim() {
-    typealias Trim = @convention(c) (Int) -> Int32
-    guard let symbol = dlsym(nil, "malloc_trim") else { return }
-    _ = unsafeBitCast(symbol, to: Trim.self)(0)
+    "\(mappings) mappings, \(descriptors) descriptors, \(threads) threads, \(residentKiB) KiB resident, \(heapKiB) KiB of heap"
   }
 }
