@@ -7,35 +7,13 @@ import Testing
   .serialized, .enabled(if: NetworkNamespace.obstacle == nil, "skipped: \(NetworkNamespace.obstacle ?? "")"),
   .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
 struct LostThreadCommandTests {
-  /// An "ip" that waits for its own lock with its first packet.
-  private static let stuck = """
-    #include <CNetISR.h>
-    #include <pthread.h>
-    NETISR_PLUGIN("ip", NETISR_IP, 1, 666);
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static void input(struct mbuf *m)
-    {
-      pthread_mutex_lock(&mutex);
-      pthread_mutex_lock(&mutex);
-      m_freem(m);
-    }
-    int netisr_plugin_register(struct netisr_handler *nhp)
-    {
-      nhp->nh_name = "ip";
-      nhp->nh_handler = input;
-      nhp->nh_proto = NETISR_IP;
-      nhp->nh_policy = NETISR_POLICY_SOURCE;
-      return (0);
-    }
-    """
-
   /// ARP is answered before and after the ping that hangs; when a good build is dropped in, so are pings. With one workstream, so that
   /// hybrid dispatch handles on the interface's thread, too.
   @Test(arguments: ["direct", "hybrid"])
   func theLinkIsServedOn(_ dispatch: String) throws {
     try Workbench.with(plugins: ["ether", "arp"]) { bench in
       let file = bench.path + "/stuck.so"
-      try CPlugin.compile(Self.stuck, to: file)
+      try CPlugin.compile(CPlugin.stuck(atPacket: 1), to: file)
       try bench.drop(file, as: "ip.so")
       let namespace = try NetworkNamespace()
       try namespace.makeLink()

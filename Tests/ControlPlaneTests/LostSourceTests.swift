@@ -10,36 +10,11 @@ import Testing
 /// A plugin's code that never returns takes the thread that brings packets with it; another one goes on with the next packet.
 @Suite(.serialized, .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
 struct LostSourceTests {
-  /// An "ip" that waits for its own lock with its third packet.
-  private static let stuck = """
-    #include <CNetISR.h>
-    #include <pthread.h>
-    NETISR_PLUGIN("ip", NETISR_IP, 1, 666);
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static int count;
-    static void input(struct mbuf *m)
-    {
-      if (__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) == 3) {
-        pthread_mutex_lock(&mutex);
-        pthread_mutex_lock(&mutex);
-      }
-      m_freem(m);
-    }
-    int netisr_plugin_register(struct netisr_handler *nhp)
-    {
-      nhp->nh_name = "ip";
-      nhp->nh_handler = input;
-      nhp->nh_proto = NETISR_IP;
-      nhp->nh_policy = NETISR_POLICY_SOURCE;
-      return (0);
-    }
-    """
-
-  /// A host in which that serves beside the shipped protocols. At the end, the one packet is all that is missing.
+  /// A host in which an "ip" never returns from its third packet, beside the shipped protocols. At the end, the one packet is all that is missing.
   private func withStuckHost(_ dispatch: Host.GlobalDispatch, _ body: (Host) throws -> Void) throws {
     try Fixtures.withTemporaryDirectory { folder in
       let file = folder + "/ip.so"
-      try CPlugin.compile(Self.stuck, to: file)
+      try CPlugin.compile(CPlugin.stuck(atPacket: 3), to: file)
       var configuration = Host.Configuration()
       configuration.threads = 2
       configuration.dispatch = dispatch

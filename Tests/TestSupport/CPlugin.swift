@@ -88,4 +88,31 @@ public enum CPlugin {
     }
     """
   }
+
+  /// An "ip" that waits for its own lock, for ever, with its n-th packet.
+  public static func stuck(atPacket number: Int) -> String {
+    """
+    #include <CNetISR.h>
+    #include <pthread.h>
+    NETISR_PLUGIN("ip", NETISR_IP, 1, 666);
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static int count;
+    static void input(struct mbuf *m)
+    {
+      if (__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) == \(number)) {
+        pthread_mutex_lock(&mutex);
+        pthread_mutex_lock(&mutex);
+      }
+      m_freem(m);
+    }
+    int netisr_plugin_register(struct netisr_handler *nhp)
+    {
+      nhp->nh_name = "ip";
+      nhp->nh_handler = input;
+      nhp->nh_proto = NETISR_IP;
+      nhp->nh_policy = NETISR_POLICY_SOURCE;
+      return (0);
+    }
+    """
+  }
 }
