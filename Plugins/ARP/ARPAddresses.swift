@@ -135,10 +135,9 @@ struct Addresses {
   /// Looks which addresses there are now: new ones are probed, those that have gone are forgotten, and with a link that
   /// is down its neighbours too. [handler]
   func look() {
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), interface.speaksARP { look(at: interface) }
-      index &+= 1
+    Interface.forEach { interface in
+      if interface.speaksARP { look(at: interface) }
+      return true
     }
     for vnet in 0..<UInt32(NETISR_MAXVNET) {
       table.sweep(vnet: vnet) { key, _ in

@@ -20,13 +20,11 @@ enum Placement {
 /// The queue of a CPU was drained: there is room again for what was held up in front of it. The pairs of other CPUs
 /// wait for their own queues.
 func restartPairs(servedBy cpu: UInt32) {
-  let last = Interface.highestIndex
-  var index: UInt32 = 0
-  while index < last {
-    index &+= 1
-    if let interface = Interface(index: index), interface.isPairEnd, Placement.cpu(of: interface) == cpu {
+  Interface.forEach { interface in
+    if interface.isPairEnd, Placement.cpu(of: interface) == cpu {
       let moved = interface.start()
       if moved > 0 { unsafe counters.restarted.add(UInt64(moved)) }
     }
+    return true
   }
 }

@@ -3,7 +3,7 @@ import NetISRPlugin
 @section(".note.netisr") @used
 let abiNote: ABINote = (
   7, 52, 1, [0x4e, 0x65, 0x74, 0x49, 0x53, 0x52, 0, 0],
-  magic: 0x4e49_5352, size: 52, abiMajor: 1, abiMinor: 3, handlerSize: 104, mbufSize: 256,
+  magic: 0x4e49_5352, size: 52, abiMajor: 1, abiMinor: 4, handlerSize: 104, mbufSize: 256,
   proto: 1, stateVersion: 1, flags: 0, pluginVersion: 100,
   name: [0x69, 0x70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]  // "ip"
 )

@@ -59,10 +59,9 @@ struct OnLinkTable {
         return OnLinkTable.has(interface, key, value) ? .keep : .remove
       }
     }
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), !interface.isMonitor { enter(interface) }
-      index &+= 1
+    Interface.forEach { interface in
+      if !interface.isMonitor { enter(interface) }
+      return true
     }
   }
 

@@ -34,14 +34,13 @@ enum Advertising {
   /// 6.2.5). Not when another generation of ip6 goes on. [control]
   static func endAll() {
     guard netisr_serves(UInt32(NETISR_IPV6)) == 0 else { return }
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), unsafe links.lookup(interface).advertisements > 0 {
+    Interface.forEach { interface in
+      if unsafe links.lookup(interface).advertisements > 0 {
         advertise(by: interface, isLast: true)
         // Who comes after this begins anew, and does not wait for the turn of who was there.
         unsafe links.apply(.ceased, to: interface)
       }
-      index &+= 1
+      return true
     }
   }
 

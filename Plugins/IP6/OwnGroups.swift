@@ -58,10 +58,9 @@ struct Groups {
   /// Joins the groups that the addresses of a vnet (RFC 4291, section 2.8) and its operators ask for, and leaves the others.
   func settle(vnet: UInt32) {
     guard unsafe links.count(vnet: vnet) > 0 || table.count(vnet: vnet) > 0 else { return }
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), interface.vnet == vnet { settle(interface) }
-      index &+= 1
+    Interface.forEach(vnet: vnet) { interface in
+      settle(interface)
+      return true
     }
     table.sweep(vnet: vnet) { key, _ in
       let isThere = Interface(index: key.interface).map { $0.speaksIP6 && $0.vnet == vnet } ?? false

@@ -69,10 +69,9 @@ struct Prefixes {
       }
     }
     guard unsafe links.count(vnet: vnet) > 0 else { return }
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), interface.vnet == vnet, interface.speaksIP6 { add(of: interface) }
-      index &+= 1
+    Interface.forEach(vnet: vnet) { interface in
+      if interface.speaksIP6 { add(of: interface) }
+      return true
     }
   }
 

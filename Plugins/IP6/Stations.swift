@@ -29,13 +29,12 @@ struct Stations {
   mutating func look() {
     seen = Self.current
     var hasLinks = false
-    var index: UInt32 = 1
-    while index <= Interface.highestIndex {
-      if let interface = Interface(index: index), interface.speaksIP6 {
+    Interface.forEach { interface in
+      if interface.speaksIP6 {
         hasLinks = true
         Self.look(at: interface)
       }
-      index &+= 1
+      return true
     }
     for vnet in 0..<UInt32(NETISR_MAXVNET) {
       unsafe addresses.forgetStrangers(vnet: vnet)

@@ -13,9 +13,3 @@ public enum CPU {
   @inlinable
   public static func id(for number: UInt32) -> UInt32 { netisr_get_cpuid(number) }
 }
-
-extension Interface {
-  /// The highest index in use: the interfaces of the host are among 1 to this one.
-  @inlinable
-  public static var highestIndex: UInt32 { ifnet_maxindex() }
-}

@@ -116,15 +116,25 @@ public struct Interface {
   @inlinable
   public var index: UInt32 { unsafe ifp.pointee.if_index }
 
-  /// Calls `body` with each interface of a vnet until it answers false.
+  /// Of the host's interfaces, the one with the next higher index; nil when there is none. A plugin that asks says
+  /// `abiMinor: 4`, or more, in its note.
+  @inlinable
+  public static func next(after index: UInt32) -> Interface? {
+    guard let ifp = unsafe ifnet_next(index) else { return nil }
+    return unsafe Interface(ifp)
+  }
+
+  /// Calls `body` with each interface of the host until it answers false. As of `next`.
+  @inlinable
+  public static func forEach(_ body: (Interface) -> Bool) {
+    var next = next(after: 0)
+    while let interface = next, body(interface) { next = self.next(after: interface.index) }
+  }
+
+  /// Calls `body` with each interface of a vnet until it answers false. As of `next`.
   @inlinable
   public static func forEach(vnet: UInt32, _ body: (Interface) -> Bool) {
-    var index: UInt32 = 1
-    let last = ifnet_maxindex()
-    while index <= last {
-      if let interface = Interface(index: index), interface.vnet == vnet, !body(interface) { return }
-      index &+= 1
-    }
+    forEach { $0.vnet != vnet || body($0) }
   }
 
   /// The interface of a vnet that routes name by `systemIndex`; nil when there is none. A plugin that asks says

@@ -44,6 +44,7 @@ public enum HostExports {
     "ifnet_byindex",
     "ifnet_bysysindex",
     "ifnet_maxindex",
+    "ifnet_next",
     "ifnet_watch",
     "if_transmit",
     "if_output",

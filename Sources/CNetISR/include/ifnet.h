@@ -54,7 +54,7 @@ struct ifnet {
 	uint32_t if_type;
 	uint32_t if_flags;
 	uint32_t if_mtu;   /* bytes */
-	uint32_t if_clock; /* 0: the host's clock; others: one capture's own clock each */
+	uint32_t if_clock; /* 0: the host's clock; others: one capture's own clock each, until it is gone */
 	uint8_t if_lladdr[8];
 	uint32_t if_lladdrlen; /* bytes, 0 to 8 */
 	uint32_t if_addrcount;
@@ -115,6 +115,10 @@ struct ifnet *ifnet_byindex(uint32_t index);
  * however many there are; that there is none takes a look at each.  Since
  * minor version 3.  [any thread] */
 struct ifnet *ifnet_bysysindex(uint32_t sysindex, uint32_t vnet);
+/* Of the interfaces that there are, the first with a higher index, or NULL:
+ * from 0 on, all of them, however many there were before.  Since minor version
+ * 4.  [any thread] */
+struct ifnet *ifnet_next(uint32_t index);
 /* The highest index ever given.  [any thread] */
 uint32_t ifnet_maxindex(void);
 typedef void ifnet_watch_t(void *arg);

@@ -32,7 +32,7 @@ struct mbuf;
 
 /* Version of the whole contract: another major is refused, a newer minor too. */
 #define NETISR_ABI_MAJOR 1
-#define NETISR_ABI_MINOR 3
+#define NETISR_ABI_MINOR 4
 
 /* Protocol numbers.  11 to 15 are free for anybody's own protocols. */
 #define NETISR_IP 1

@@ -20,10 +20,10 @@ struct RouteInterfaces {
 
   init(_ engine: Engine, vnet: UInt32) {
     var own: [Own] = []
-    for index in 1...max(engine.interfaces.maxIndex, 1) {
-      guard let interface = unsafe engine.interfaces.interface(index), unsafe interface.pointee.if_vnet == vnet else {
-        continue
-      }
+    var next = unsafe engine.interfaces.next(after: 0)
+    while let interface = unsafe next {
+      unsafe next = engine.interfaces.next(after: interface.pointee.if_index)
+      guard unsafe interface.pointee.if_vnet == vnet else { continue }
       let flags = unsafe ifnet_flags(interface)
       unsafe own.append(
         Own(

@@ -11,7 +11,8 @@ import Synchronization
 /// | a clock's state | written by one thread at a time: who feeds the capture, or drives the engine |
 @safe
 final class Clocks: @unchecked Sendable {
-  /// Clocks with their own numbers: every interface may have one, and the host has.
+  /// Clocks with their own numbers: every interface may have one, and the host has. That of one that is gone
+  /// goes on as another's: what was to end by it ends.
   static let count = InterfaceRegistry.limit + 1
   /// By how much packets of one source may come out of order, in nanoseconds; a clock that steps back further has
   /// begun anew, and no time has passed.
@@ -73,6 +74,9 @@ final class Clocks: @unchecked Sendable {
     unsafe state.pointee.passed.store(passed, ordering: .releasing)
     return passed
   }
+
+  /// Has a clock's next time be a beginning, whatever it shows: it is another one's. What has passed on it stays.
+  func begin(_ clock: Int) { unsafe states[clock].shown.store(0, ordering: .relaxed) }
 
   /// A clock of the system's, in nanoseconds.
   static func system(_ clock: clockid_t) -> UInt64 {

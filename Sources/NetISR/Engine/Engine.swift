@@ -153,6 +153,7 @@ public final class Engine: @unchecked Sendable {
     mbufs = MbufPool(limit: configuration.mbufLimit)
     callouts = Callouts(clocks: Clocks(isManual: configuration.hasManualTime), count: configuration.cpuCount)
     globalDispatch = Atomic(configuration.dispatch.rawValue)
+    unsafe interfaces.beginClock = { [clocks = callouts.clocks] in clocks.begin(Int($0)) }
   }
 
   deinit {

@@ -15,6 +15,12 @@ public func ifnet_bysysindex(_ sysindex: UInt32, _ vnet: UInt32) -> UnsafeMutabl
   unsafe ThreadContext.current?.pointee.engine.interfaces.interface(systemIndex: sysindex, vnet: vnet)
 }
 
+/// `ifnet_next`, as ifnet.h describes it.
+@c @implementation
+public func ifnet_next(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
+  unsafe ThreadContext.current?.pointee.engine.interfaces.next(after: index)
+}
+
 /// `ifnet_maxindex`, as ifnet.h describes it.
 @c @implementation
 public func ifnet_maxindex() -> UInt32 {

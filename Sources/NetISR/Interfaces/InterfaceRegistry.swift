@@ -12,42 +12,46 @@ public protocol InterfaceOutput: AnyObject, Sendable {
 }
 
 /// Every interface of an engine, by its index. An index is used once; an `ifnet` is freed with the engine, so a packet's
-/// rcvif is always good.
+/// rcvif is always good: one that is gone costs some 500 bytes.
 @safe
 public final class InterfaceRegistry: @unchecked Sendable {
-  /// The most interfaces over an engine's life.
+  /// The most interfaces at one time.
   public static let limit = 4096
+  /// The most over an engine's life.
+  private static let indices = InterfacePages.capacity
 
-  /// The addresses of the interfaces that can be found, by place, else 0; `limit` words from init to deinit. Handlers look here for every packet, so
-  /// that finding is one load.
-  private let visible: UnsafeMutablePointer<Atomic<UInt>>
+  private let pages = InterfacePages()
   /// By a hash of the system's index and the vnet: the index of the interface that was found last by such; 0: none. `limit`
   /// numbers, from init to deinit. What it says is looked at anew each time: the system's indices change.
   private let remembered: UnsafeMutablePointer<Atomic<UInt32>>
   private let count = Atomic<Int>(0)
   // Under the lock.
-  private var interfaces: [UnsafeMutablePointer<ifnet>]
-  private var outputs: [InterfaceOutput?] = []
-  private var clocks: UInt32 = 0
+  /// All there ever were, by index.
+  private var made: [UnsafeMutablePointer<ifnet>]
+  private var present = 0
+  private var outputs: [UInt32: InterfaceOutput] = [:]
+  /// Of those that have a clock of their own: by index.
+  private var clocks: [UInt32: UInt32] = [:]
+  /// Clocks of interfaces that are gone, the one that was so first in front.
+  private var freeClocks: [UInt32] = []
+  private var clockCount: UInt32 = 0
   private let lock = Lock()
 
+  /// Has a clock begin anew that was another interface's. Set before the first interface is made.
+  nonisolated(unsafe) var beginClock: (UInt32) -> Void = { _ in }
+
   init() {
-    unsafe interfaces = []
-    unsafe visible = .allocate(capacity: Self.limit)
+    unsafe made = []
     unsafe remembered = .allocate(capacity: Self.limit)
-    for place in 0..<Self.limit {
-      unsafe (visible + place).initialize(to: Atomic(0))
-      unsafe (remembered + place).initialize(to: Atomic(0))
-    }
+    for place in 0..<Self.limit { unsafe (remembered + place).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    for place in 0..<count.load(ordering: .relaxed) { unsafe interfaces[place].deallocate() }
-    unsafe visible.deallocate()
+    for index in unsafe made.indices { unsafe made[index].deallocate() }
     unsafe remembered.deallocate()
   }
 
-  /// Makes an interface, up, with an index of its own. nil when there are `limit` already.
+  /// Makes an interface, up, with an index of its own. nil when there are `limit` already, or all indices were used.
   ///
   /// - Parameters:
   ///   - name: cut to 31 bytes.
@@ -59,55 +63,60 @@ public final class InterfaceRegistry: @unchecked Sendable {
   ) -> UnsafeMutablePointer<ifnet>? {
     precondition(vnet < UInt32(Vnets.limit), "vnet \(vnet): expected 0 to \(Vnets.limit - 1)")
     return unsafe lock.withLock {
-      let place = unsafe interfaces.count
-      guard place < Self.limit else { return nil }
+      guard present < Self.limit, unsafe made.count < Self.indices else { return nil }
+      let index = unsafe UInt32(made.count + 1)
       let ifp = UnsafeMutablePointer<ifnet>.allocate(capacity: 1)
       unsafe ifp.initialize(to: ifnet())
-      unsafe ifp.pointee.if_index = UInt32(place + 1)
+      unsafe ifp.pointee.if_index = index
       unsafe ifp.pointee.if_vnet = vnet
       unsafe ifp.pointee.if_type = UInt32(type)
       unsafe ifp.pointee.if_flags = flags | UInt32(IFNET_UP)
       unsafe ifp.pointee.if_mtu = mtu
-      if ownClock {
-        clocks += 1
-        unsafe ifp.pointee.if_clock = clocks
-      }
+      if ownClock { unsafe ifp.pointee.if_clock = takeClock(for: index) }
       unsafe withUnsafeMutableBytes(of: &ifp.pointee.if_xname) { field in
         unsafe field.copyBytes(from: name.utf8.prefix(field.count - 1))
       }
-      unsafe ifp.pointee.if_sysindex = 0x4000_0000 | UInt32(place + 1)
-      unsafe interfaces.append(ifp)
-      outputs.append(output)
-      // Release: pairs with the acquire in `interface`.
-      if !isHidden { unsafe visible[place].store(UInt(bitPattern: ifp), ordering: .releasing) }
+      unsafe ifp.pointee.if_sysindex = 0x4000_0000 | index
+      unsafe made.append(ifp)
+      present += 1
+      outputs[index] = output
+      unsafe pages.append(index, isHidden ? nil : ifp)
       // Relaxed: who looks beyond finds nothing.
-      count.store(place + 1, ordering: .relaxed)
+      unsafe count.store(made.count, ordering: .relaxed)
       return unsafe ifp
     }
   }
 
-  /// Has a hidden interface found from now on, with all that was written into it.
-  public func publish(_ ifp: UnsafeMutablePointer<ifnet>) {
-    // Release: pairs with the acquire in `interface`.
-    unsafe visible[Int(ifp.pointee.if_index) - 1].store(UInt(bitPattern: ifp), ordering: .releasing)
+  /// With the lock. There is one for each interface that may be present.
+  private func takeClock(for index: UInt32) -> UInt32 {
+    var clock = clockCount + 1
+    if freeClocks.isEmpty { clockCount = clock } else { clock = freeClocks.removeFirst() }
+    clocks[index] = clock
+    unsafe beginClock(clock)
+    return clock
   }
 
+  /// Has a hidden interface found from now on, with all that was written into it.
+  public func publish(_ ifp: UnsafeMutablePointer<ifnet>) { unsafe pages.publish(ifp.pointee.if_index, ifp) }
+
   /// Takes an interface away: nobody finds it any more, it is down and sends nothing. Its memory, and with it every
-  /// packet's rcvif, stays good.
+  /// packet's rcvif, stays good; its clock, if it has one of its own, goes to another, and nobody may advance it for it any more.
   public func withdraw(_ ifp: UnsafeMutablePointer<ifnet>) {
     lock.withLock {
-      let place = unsafe Int(ifp.pointee.if_index) - 1
-      unsafe visible[place].store(0, ordering: .relaxed)
-      outputs[place] = nil
+      let index = unsafe ifp.pointee.if_index
+      guard pages.remove(index) else { return }
+      present -= 1
+      outputs[index] = nil
+      if let clock = clocks.removeValue(forKey: index) { freeClocks.append(clock) }
     }
   }
 
   /// The interface with that index, if it is published and was not withdrawn.
-  public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? {
-    guard index > 0, index <= UInt32(Self.limit) else { return nil }
-    // Acquire: pairs with the release in `make` and `publish`.
-    return unsafe UnsafeMutablePointer(bitPattern: visible[Int(index) - 1].load(ordering: .acquiring))
-  }
+  @inline(__always)
+  public func interface(_ index: UInt32) -> UnsafeMutablePointer<ifnet>? { unsafe pages.interface(index) }
+
+  /// Of the interfaces that are published and were not withdrawn, the first with a higher index.
+  public func next(after index: UInt32) -> UnsafeMutablePointer<ifnet>? { unsafe pages.next(after: index) }
 
   /// The interface of a vnet that the system knows by an index of its own (`if_sysindex`).
   public func interface(systemIndex: UInt32, vnet: UInt32) -> UnsafeMutablePointer<ifnet>? {
@@ -116,10 +125,14 @@ public final class InterfaceRegistry: @unchecked Sendable {
     // Relaxed: an index says nothing of what is there.
     let index = unsafe remembered[slot].load(ordering: .relaxed)
     if let known = unsafe interface(index), unsafe Self.isCalled(known, systemIndex, vnet) { return unsafe known }
-    for index in 1..<maxIndex &+ 1 {
-      guard let other = unsafe interface(index), unsafe Self.isCalled(other, systemIndex, vnet) else { continue }
-      unsafe remembered[slot].store(index, ordering: .relaxed)
-      return unsafe other
+    var next = unsafe next(after: 0)
+    while let other = unsafe next {
+      let index = unsafe other.pointee.if_index
+      if unsafe Self.isCalled(other, systemIndex, vnet) {
+        unsafe remembered[slot].store(index, ordering: .relaxed)
+        return unsafe other
+      }
+      unsafe next = self.next(after: index)
     }
     return nil
   }
@@ -131,7 +144,5 @@ public final class InterfaceRegistry: @unchecked Sendable {
   /// The highest index ever given.
   public var maxIndex: UInt32 { UInt32(truncatingIfNeeded: count.load(ordering: .relaxed)) }
 
-  func output(_ index: UInt32) -> InterfaceOutput? {
-    lock.withLock { index > 0 && Int(index) <= outputs.count ? outputs[Int(index) - 1] : nil }
-  }
+  func output(_ index: UInt32) -> InterfaceOutput? { lock.withLock { outputs[index] } }
 }
