@@ -17,15 +17,8 @@ extension UnsafeMutablePointer where Pointee == ThreadContext {
       (engine.accounting.session(of: number), engine.accounting.cost)
     }
     let account = unsafe pointee.accounts.account(number, session: session)
-    return unsafe holding(list, count, of: number, areCalled: true) {
-      unsafe timedCalls(record, list, count, areQueued, account, session, cost)
-    }
-  }
-
-  private func timedCalls(
-    _ record: UnsafeMutablePointer<ProtocolRecord>, _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>,
-    _ count: Int, _ areQueued: Bool, _ account: UnsafeMutablePointer<Account>, _ session: UInt16, _ cost: UInt64
-  ) -> Int {
+    unsafe pointee.inHand.push(list, count, of: number, areCalled: true)
+    defer { unsafe pointee.inHand.pop() }
     var returned = 0
     var begin = netisr_host_clock()
     while returned < count {

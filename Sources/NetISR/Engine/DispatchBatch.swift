@@ -26,31 +26,29 @@ extension Engine {
     let shortcut = unsafe context.pointee.table.shortcut(number)
     var taken = 0
     var rest = unsafe batch
-    while rest.count > Self.chunk {
+    while !rest.isEmpty {
       let part = unsafe UnsafeBufferPointer(rebasing: rest.prefix(Self.chunk))
       unsafe rest = UnsafeBufferPointer(rebasing: rest.dropFirst(Self.chunk))
-      unsafe taken += context.holding(Self.own(rest), rest.count, of: number) {
-        unsafe enter(part, entry, context, number, source, shortcut)
+      let isLast = rest.isEmpty
+      if !isLast { unsafe context.pointee.inHand.push(Self.own(rest), rest.count, of: number) }
+      if shortcut.isDecided, unsafe Self.isFull(part) {
+        // As it lies: nothing of it need be looked at.
+        unsafe taken += deliver(
+          way(shortcut, entry, context), context, shortcut.record, number, source, Self.own(part), part.count,
+          isTimed: false)
+      } else {
+        unsafe taken += admit(part, entry, context, number, source)
       }
+      if !isLast { unsafe context.pointee.inHand.pop() }
     }
-    unsafe taken += enter(rest, entry, context, number, source, shortcut)
     return UInt32(taken)
   }
 
-  /// A chunk: how many were handled or queued.
+  /// Whether there are no gaps.
   @inline(__always)
-  private func enter(
-    _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>, _ entry: Entry,
-    _ context: UnsafeMutablePointer<ThreadContext>, _ number: Int, _ source: UInt, _ shortcut: DispatchTable.Shortcut
-  ) -> Int {
-    guard !part.isEmpty else { return 0 }
-    guard shortcut.isDecided, unsafe part.allSatisfy({ unsafe $0 != nil }) else {
-      return unsafe admit(part, entry, context, number, source)
-    }
-    // As it lies: nothing of it need be looked at.
-    return unsafe deliver(
-      way(shortcut, entry, context), context, shortcut.record, number, source, Self.own(part), part.count,
-      isTimed: false)
+  private static func isFull(_ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>) -> Bool {
+    for index in part.indices where unsafe part[index] == nil { return false }
+    return true
   }
 
   /// A list of at least one, to be changed: netisr.h has the caller give it away, as `struct mbuf **`.
@@ -95,9 +93,9 @@ extension Engine {
       let way = unsafe entry == .queue ? .deferred : effectiveDispatch(record, context)
       if way == .direct, settling.mayOvertake(number) {
         // Rare: one by one, as single packets do.
-        return unsafe context.holding(list, count, of: number) {
-          (0..<count).count { unsafe settle(context, record, number, source, Self.take(list, $0)) == 0 }
-        }
+        unsafe context.pointee.inHand.push(list, count, of: number)
+        defer { unsafe context.pointee.inHand.pop() }
+        return (0..<count).count { unsafe settle(context, record, number, source, Self.take(list, $0)) == 0 }
       }
       return unsafe deliver(way, context, record, number, source, list, count, isTimed: accounting.isOn)
     }
@@ -153,26 +151,28 @@ extension Engine {
     let run = unsafe list + Self.chunk
     return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: Self.chunk) { places in
       let places = places.baseAddress!
-      return unsafe context.holding(list, count, of: number) {
-        for index in 0..<count {
-          let m = unsafe Self.take(list, index)
-          guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: isHybrid, cpu: cpu) else {
-            unsafe context.pointee.traffic.add(1, to: .received, of: number)
-            unsafe _ = countKept(context, record, number)
-            continue
-          }
-          unsafe list[index] = m
-          unsafe places[index] = Int32(truncatingIfNeeded: wsid)
+      unsafe context.pointee.inHand.push(list, count, of: number)
+      defer { unsafe context.pointee.inHand.pop() }
+      for index in 0..<count {
+        let m = unsafe Self.take(list, index)
+        guard let (m, wsid) = unsafe record.place(m, source: source, isHybrid: isHybrid, cpu: cpu) else {
+          unsafe context.pointee.traffic.add(1, to: .received, of: number)
+          unsafe _ = countKept(context, record, number)
+          continue
         }
-        var taken = 0
-        for first in 0..<count where unsafe list[first] != nil && places[first] != own {
+        unsafe list[index] = m
+        unsafe places[index] = Int32(truncatingIfNeeded: wsid)
+      }
+      var taken = 0
+      var isOwnTurn = false
+      while true {
+        for first in 0..<count where unsafe list[first] != nil && (places[first] == own) == isOwnTurn {
           let wsid = unsafe places[first]
           let length = unsafe Self.gather(list, places, first..<count, of: wsid, into: run)
           unsafe taken += pass(run, length, to: Int(wsid), context, record, number, isHybrid, isTimed)
         }
-        let length = unsafe Self.gather(list, places, 0..<count, of: own, into: run)
-        if length > 0 { unsafe taken += pass(run, length, to: Int(own), context, record, number, isHybrid, isTimed) }
-        return taken
+        if isOwnTurn || !isHybrid { return taken }
+        isOwnTurn = true
       }
     }
   }

@@ -195,13 +195,10 @@ extension Engine {
   private func takeRest(
     of lost: UnsafeMutablePointer<ThreadContext>, hanging: Int?, _ context: UnsafeMutablePointer<ThreadContext>
   ) {
-    var next = unsafe lost.pointee.inHand
-    while let packets = unsafe next {
-      unsafe next = packets.pointee.outer
-      if unsafe packets.pointee.areCalled { continue }
-      let number = unsafe packets.pointee.number
-      for index in 0..<(unsafe packets.pointee.count) {
-        if let m = unsafe packets.pointee.list[index] { unsafe pass(m, number, isHanging: number == hanging, context) }
+    for packets in unsafe lost.pointee.inHand.all where !packets.areCalled {
+      let number = packets.number
+      for index in 0..<packets.count {
+        if let m = unsafe packets.list[index] { unsafe pass(m, number, isHanging: number == hanging, context) }
       }
     }
   }
@@ -231,7 +228,9 @@ extension Engine {
     let isSingle = UInt(bitPattern: list) == UInt(bitPattern: call) + UInt(Self.ownWord)
     var count = unsafe isSingle ? 1 : Int(call.pointee.argument)
     // While accounting is on, each packet of a batch is a call of its own.
-    if let whole = unsafe Self.packets(of: lost, around: list) { unsafe (list, count) = (whole.list, whole.count) }
+    if let whole = unsafe lost.pointee.inHand.all.first(where: { unsafe $0.contains(list) }) {
+      unsafe (list, count) = (whole.list, whole.count)
+    }
     let handled = unsafe cursor - list
     if let queue = unsafe hybrid {
       unsafe queue.pointee.countHybrid(handled)
@@ -244,18 +243,6 @@ extension Engine {
     for index in 1..<max(1, count - handled) {
       if let m = unsafe cursor[index] { unsafe pass(m, number, isHanging: isHanging, context) }
     }
-  }
-
-  /// The packets that a guarded call's list is a part of.
-  private static func packets(
-    of lost: UnsafeMutablePointer<ThreadContext>, around list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
-  ) -> PacketsInHand? {
-    var next = unsafe lost.pointee.inHand
-    while let packets = unsafe next {
-      if unsafe packets.pointee.contains(list) { return unsafe packets.pointee }
-      unsafe next = packets.pointee.outer
-    }
-    return nil
   }
 
   private static let ownWord = unsafe MemoryLayout<netisr_host_frame>.offset(of: \.argument)!

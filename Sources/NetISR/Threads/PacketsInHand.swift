@@ -1,13 +1,11 @@
 import CNetISR
 
 /// Packets that a thread has taken over, and that stand in no queue and in no guarded call's list while plugins' code runs on it:
-/// on its stack, for who goes on when that code never returns. See `Engine.takeOver`.
+/// for who goes on when that code never returns. See `Engine.takeOver`.
 ///
-/// Safe: `list` has `count` entries as long as this is a thread's `inHand`; those that are set are chains that nobody else has.
+/// Safe: `list` has `count` entries as long as this is held; those that are set are chains that nobody else has.
 @safe
 struct PacketsInHand {
-  /// The next outer ones on the stack.
-  let outer: UnsafeMutablePointer<PacketsInHand>?
   /// The protocol that they are for.
   let number: Int
   let list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>
@@ -19,21 +17,39 @@ struct PacketsInHand {
   func contains(_ part: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>) -> Bool {
     unsafe areCalled && part >= list && part < list + count
   }
-}
 
-extension UnsafeMutablePointer where Pointee == ThreadContext {
-  /// Runs `body` with these packets in the thread's hands.
-  @inline(__always)
-  func holding<Result>(
-    _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, of number: Int, areCalled: Bool = false,
-    _ body: () -> Result
-  ) -> Result {
-    var packets = unsafe PacketsInHand(
-      outer: pointee.inHand, number: number, list: list, count: count, areCalled: areCalled)
-    return unsafe withUnsafeMutablePointer(to: &packets) { packets in
-      unsafe pointee.inHand = packets
-      defer { unsafe pointee.inHand = packets.pointee.outer }
-      return body()
+  /// A thread's, the innermost last: written by the thread, and read by who takes everything from it.
+  ///
+  /// Safe: `places` has room for `capacity` from init to deinit; the first `depth` of them, as far as there is room, are set.
+  @safe
+  struct Stack: ~Copyable {
+    /// More than handlers can be nested: at each of `Engine.maximumDepth` levels, a batch, its chunk, and its calls.
+    private static let capacity = 64
+
+    private let places: UnsafeMutablePointer<PacketsInHand>
+    private var depth = 0
+
+    init() { unsafe places = .allocate(capacity: Self.capacity) }
+
+    deinit { unsafe places.deallocate() }
+
+    /// Has these in the thread's hands, until `pop`.
+    @inline(__always)
+    mutating func push(
+      _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, of number: Int, areCalled: Bool = false
+    ) {
+      if depth < Self.capacity {
+        unsafe (places + depth).initialize(
+          to: PacketsInHand(number: number, list: list, count: count, areCalled: areCalled))
+      }
+      depth &+= 1
     }
+
+    /// Those that came last are in no hand any more.
+    @inline(__always)
+    mutating func pop() { depth &-= 1 }
+
+    /// All, the innermost first.
+    var all: [PacketsInHand] { (0..<min(depth, Self.capacity)).reversed().map { unsafe places[$0] } }
   }
 }

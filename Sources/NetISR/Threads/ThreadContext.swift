@@ -56,8 +56,8 @@ struct ThreadContext: ~Copyable {
   /// Whether its thread never comes back: what it was in the middle of is nobody's any more. Pairs with `GracePeriod.wait`.
   let isLost = Atomic(false)
 
-  /// Packets of a batch that are in no guarded call's list and in no queue yet: the innermost of those on the thread's stack.
-  var inHand: UnsafeMutablePointer<PacketsInHand>? = nil
+  /// Packets of batches that are in no guarded call's list and in no queue yet.
+  var inHand = PacketsInHand.Stack()
 
   /// Who goes on when the thread is lost.
   var successor: ThreadSuccessor? = nil
