@@ -47,8 +47,10 @@ extension Engine {
   /// Whether there are no gaps.
   @inline(__always)
   private static func isFull(_ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>) -> Bool {
-    for index in part.indices where unsafe part[index] == nil { return false }
-    return true
+    // Without a branch for each: several at once.
+    var gaps = 0
+    for index in part.indices { unsafe gaps |= part[index] == nil ? 1 : 0 }
+    return gaps == 0
   }
 
   /// A list of at least one, to be changed: netisr.h has the caller give it away, as `struct mbuf **`.
