@@ -96,13 +96,14 @@ final class InterfacePages: @unchecked Sendable {
     let previous = unsafe place.pointee.previous
     link(previous, to: next)
     if next == 0 { last = previous } else { unsafe self.place(next)?.pointee.previous = previous }
+    // Release: pairs with the acquire in `follow`, which then sees the list without it.
     unsafe place.pointee.next.store(Self.gone, ordering: .releasing)
     return true
   }
 
   /// 0 is the beginning, or the end.
   private func link(_ previous: UInt32, to next: UInt32) {
-    // Release: pairs with the acquires in `next` and `follow`.
+    // Release: pairs with the acquires in `follow`.
     if let place = unsafe place(previous) {
       unsafe place.pointee.next.store(next, ordering: .releasing)
     } else {
