@@ -20,36 +20,48 @@ struct PacketsInHand {
 
   /// A thread's, the innermost last: written by the thread, and read by who takes everything from it.
   ///
-  /// Safe: `places` has room for `capacity` from init to deinit; the first `depth` of them, as far as there is room, are set.
+  /// It lies beside the thread's record: a change in place is an access to the whole record for Swift, and so for the thread
+  /// sanitizer, while others read atomics of that.
+  ///
+  /// Safe: `depth` is set and `places` has room for `capacity` from init to deinit; the first `depth` of them, as far as there is
+  /// room, are set.
   @safe
   struct Stack: ~Copyable {
     /// More than handlers can be nested: at each of `Engine.maximumDepth` levels, a batch, its chunk, and its calls.
     private static let capacity = 64
 
     private let places: UnsafeMutablePointer<PacketsInHand>
-    private var depth = 0
+    private let depth: UnsafeMutablePointer<Int>
 
-    init() { unsafe places = .allocate(capacity: Self.capacity) }
+    init() {
+      unsafe places = .allocate(capacity: Self.capacity)
+      unsafe depth = .allocate(capacity: 1)
+      unsafe depth.initialize(to: 0)
+    }
 
-    deinit { unsafe places.deallocate() }
+    deinit {
+      unsafe places.deallocate()
+      unsafe depth.deallocate()
+    }
 
     /// Has these in the thread's hands, until `pop`.
     @inline(__always)
-    mutating func push(
+    func push(
       _ list: UnsafeMutablePointer<UnsafeMutablePointer<mbuf>?>, _ count: Int, of number: Int, areCalled: Bool = false
     ) {
+      let depth = unsafe depth.pointee
       if depth < Self.capacity {
         unsafe (places + depth).initialize(
           to: PacketsInHand(number: number, list: list, count: count, areCalled: areCalled))
       }
-      depth &+= 1
+      unsafe self.depth.pointee = depth &+ 1
     }
 
     /// Those that came last are in no hand any more.
     @inline(__always)
-    mutating func pop() { depth &-= 1 }
+    func pop() { unsafe depth.pointee &-= 1 }
 
     /// All, the innermost first.
-    var all: [PacketsInHand] { (0..<min(depth, Self.capacity)).reversed().map { unsafe places[$0] } }
+    var all: [PacketsInHand] { unsafe (0..<min(depth.pointee, Self.capacity)).reversed().map { unsafe places[$0] } }
   }
 }

@@ -57,7 +57,7 @@ struct ThreadContext: ~Copyable {
   let isLost = Atomic(false)
 
   /// Packets of batches that are in no guarded call's list and in no queue yet.
-  var inHand = PacketsInHand.Stack()
+  let inHand = PacketsInHand.Stack()
 
   /// Who goes on when the thread is lost.
   var successor: ThreadSuccessor? = nil
