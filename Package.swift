@@ -83,6 +83,9 @@ let package = Package(
         ])
       ]),
 
+    // Tries that can be repeated: the probe's, the simulation's, the tests'.
+    .target(name: "SeededRandom", swiftSettings: host),
+
     // Libraries of the system.
     .systemLibrary(name: "CLibELF", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CLibPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -102,7 +105,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "NetISR", "PacketIO", "CPacketIO", "CLibYAML", "PluginHost", "PluginInspector",
+        "NetISR", "PacketIO", "CPacketIO", "CLibYAML", "PluginHost", "PluginInspector", "SeededRandom",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -118,8 +121,8 @@ let package = Package(
 
     // Beside the benchmarks that print it; here, because it is tested.
     .target(
-      name: "Simulation", dependencies: ["NetISR", "CNetISR", "PacketIO"], path: "Benchmarks/Sources/Simulation",
-      swiftSettings: host),
+      name: "Simulation", dependencies: ["NetISR", "CNetISR", "PacketIO", "SeededRandom"],
+      path: "Benchmarks/Sources/Simulation", swiftSettings: host),
 
     // What takes bytes of strangers; beside the program that thinks them up, and here, because what that has found is tested.
     .target(
@@ -155,8 +158,8 @@ let package = Package(
     // Tests, through the real thing.
     .target(name: "CTestSupport", path: "Tests/CTestSupport", cSettings: c),
     .target(
-      name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost", "CTestSupport"], path: "Tests/TestSupport",
-      swiftSettings: [optimized]),
+      name: "TestSupport", dependencies: ["NetISR", "CNetISR", "PluginHost", "SeededRandom", "CTestSupport"],
+      path: "Tests/TestSupport", swiftSettings: [optimized]),
     .testTarget(name: "NetISRTests", dependencies: ["NetISR", "TestSupport"], swiftSettings: test),
     .testTarget(
       name: "StressTests",

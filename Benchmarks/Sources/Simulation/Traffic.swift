@@ -1,4 +1,5 @@
 import Glibc
+import SeededRandom
 
 /// Packets in the order in which they arrive, each of one flow.
 public struct Traffic: Sendable {
@@ -18,7 +19,7 @@ public struct Traffic: Sendable {
 
   /// As many packets of every flow as chance wants: all are equally likely.
   public static func uniform(flows: Int, packets: Int, seed: UInt64) -> Traffic {
-    var random = Random(seed: seed)
+    var random = SeededGenerator(seed: seed)
     return Traffic(
       name: "uniform", flowIDs: makeIDs(flows, &random),
       packets: (0..<packets).map { _ in Int32.random(in: 0..<Int32(flows), using: &random) })
@@ -26,7 +27,7 @@ public struct Traffic: Sendable {
 
   /// Zipf: the flow of rank r has a part of the packets that is proportional to 1/r^s.
   public static func zipf(_ s: Double, flows: Int, packets: Int, seed: UInt64) -> Traffic {
-    var random = Random(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var sum = 0.0
     let upTo = (1...flows).map { rank -> Double in
       sum += pow(Double(rank), -s)
@@ -50,7 +51,7 @@ public struct Traffic: Sendable {
   /// each of which sends trains of up to 16 packets. The usual picture of a link: most flows are mice, and most packets
   /// are of elephants.
   public static func pareto(_ alpha: Double, active: Int, packets: Int, seed: UInt64) -> Traffic {
-    var random = Random(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var flows: Int32 = 0
     func start() -> (flow: Int32, left: Double) {
       defer { flows += 1 }
@@ -69,7 +70,7 @@ public struct Traffic: Sendable {
   }
 
   /// Flow ids of TCP connections between random addresses.
-  private static func makeIDs(_ count: Int, _ random: inout Random) -> [UInt32] {
+  private static func makeIDs(_ count: Int, _ random: inout SeededGenerator) -> [UInt32] {
     (0..<count).map { _ in
       let ends = random.next()
       var hash = FlowHash(common: 6)

@@ -1,10 +1,11 @@
 import CNetISR
+import SeededRandom
 
 /// Packets that are nearly good, at random: the same ones for the same seed.
 struct PacketMutator {
-  private var random: SplitMix64
+  private var random: SeededGenerator
 
-  init(seed: UInt64) { random = SplitMix64(state: seed) }
+  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   /// A number from 0 to `bound` - 1.
   mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<max(bound, 1), using: &random) }
@@ -37,18 +38,5 @@ struct PacketMutator {
     manner.flags = below(8) == 0 ? M_LOCALOUT : below(4) == 0 ? M_BCAST : 0
     manner.cut = below(4) == 0 ? below(200) : 0
     return manner
-  }
-}
-
-/// SplitMix64.
-private struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }
