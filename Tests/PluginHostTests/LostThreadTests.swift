@@ -309,6 +309,54 @@ struct LostThreadTests {
     }
     """
 
+  /// Of what a lost thread had in its hands one is for a policy that never returns either: whoever goes on is lost with that, and the
+  /// watchdog goes on to watch.
+  @Test(arguments: [false, true])
+  func aPolicyThatNeverReturnsInATakeOverIsLeftBehind(_ hasSuccessor: Bool) throws {
+    try withHangs(.direct, Hang.deadlock.source) { zoo in
+      let engine = zoo.engine
+      let relay = Self.stuckPolicy
+        .replacingOccurrences(of: "'!'", with: "'?'").replacingOccurrences(
+          of: "m_freem(m);", with: "netisr_dispatch(12, m);")
+      try CPlugin.compile(relay, to: "\(zoo.folder)/policy.so", isInstrumented: false)
+      try zoo.host.load("\(zoo.folder)/policy.so")
+      let successors = StopMark()
+      let send: @Sendable (Bool) -> Void = { isSuccessor in
+        if isSuccessor { return successors.set() }
+        var batch: [UnsafeMutablePointer<mbuf>?] = "..!..?..".map { first in
+          let m = Zoo.packet(first)
+          m.pointee.m_pkthdr.rsstype = UInt8(M_HASHTYPE_NONE)
+          return m
+        }
+        _ = netisr_dispatch_batch(13, 0, &batch, 8)
+      }
+      if hasSuccessor {
+        SourceThread(name: "sender", on: engine, cpu: 0, send).join()
+        #expect(successors.isSet)
+      } else {
+        #expect(!NetISR.Thread(name: "sender") { engine.withAttachedThread { send(false) } }.join())
+      }
+      #expect(eventually { zoo.faults.reports.count { $0.fault.isThreadLost } == 2 })
+      let told = zoo.faults.reports.map { "\($0.plugin ?? ""): \($0.summary)" }
+      #expect(
+        told == [
+          "bad: did not return", "bad: never returned", "policy: did not return", "policy: never returned",
+        ])
+      #expect(eventually { engine.isDrained })
+      let balance = engine.conservation()
+      #expect(balance.isBalanced && balance.dropped.map(\.reason) == [.fault], "\(balance)")
+      #expect(engine.mbufStatistics.mbufs.inFlight == 2)
+
+      try zoo.host.reload("bad")
+      #expect(
+        !NetISR.Thread(name: "sender") { engine.withAttachedThread { _ = netisr_dispatch(12, Zoo.packet("!")) } }.join()
+      )
+      #expect(eventually { zoo.faults.reports.count { $0.fault.isThreadLost } == 3 })
+      try zoo.expectOthersServed()
+      #expect(engine.conservation().isBalanced)
+    }
+  }
+
   /// What never returns when a queue is empty takes its worker, and nothing that was handled before.
   @Test func anEndOfAQueueThatNeverReturnsIsLeftBehind() throws {
     try withHangs(.deferred, "") { zoo in

@@ -107,6 +107,7 @@ public final class Engine: @unchecked Sendable {
   let settling = Settling()
   let accounting = Accounting()
   let callouts: Callouts
+  let takeovers = Takeovers()
   let events = EngineEvents()
   let currentCount: Atomic<Int>
   let wantedCount: Atomic<Int>
@@ -279,9 +280,11 @@ public final class Engine: @unchecked Sendable {
 
   /// Whether nothing is queued nor being handled from a queue, and no callout is left that a capture's time has passed.
   public var isDrained: Bool {
-    // In this order: who takes callouts up is the executor until it has called them.
-    let hasPassed = (0..<callouts.count).contains { unsafe callouts.queues[$0].hasPassed }
-    return !hasPassed && state.withLock { sets.allSatisfy(\.isDrained) }
+    takeovers.isQuiet {
+      // In this order: who takes callouts up is the executor until it has called them.
+      let hasPassed = (0..<callouts.count).contains { unsafe callouts.queues[$0].hasPassed }
+      return !hasPassed && state.withLock { sets.allSatisfy(\.isDrained) }
+    }
   }
 
   /// Visits every queue, also those that are being replaced, while none can be freed.

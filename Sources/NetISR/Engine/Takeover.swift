@@ -23,8 +23,8 @@ import Synchronization
 //   goes back, in front of what came later: order holds. Then somebody else may be the executor; a worker's place is
 //   taken by a new thread.
 // - Packets of a batch that it dispatched. Those of the protocol that hangs are dropped, as in any fault;
-//   those of another, whose handler had dispatched directly into the one that hangs, are queued. Those that stand in no guarded
-//   call's list are found in `PacketsInHand`.
+//   those of another, whose handler had dispatched directly into the one that hangs, are queued by who goes on
+//   (`PacketsLeftBehind`). Those that stand in no guarded call's list are found in `PacketsInHand`.
 // - Free mbufs, which go back to the pool.
 // - Calls on its stack outside of the innermost. Their packets were with their handlers, and are dropped for the fault.
 // - What it received from: who started it may have named a successor (`ThreadSuccessor`).
@@ -35,18 +35,22 @@ import Synchronization
 
 extension Engine {
   /// Takes everything from a thread that was just told that it is lost. By the watchdog.
-  func takeOver(_ lost: UnsafeMutablePointer<ThreadContext>) {
+  ///
+  /// - Returns: a thread that queues what it left behind, where nobody else goes on in its place.
+  func takeOver(_ lost: UnsafeMutablePointer<ThreadContext>) -> SourceThread? {
     let watch = unsafe lost.pointee.watch
     var fault = unsafe Fault(watch.pointee.fault)
     let thread = unsafe watch.pointee.thread
     let calls = unsafe Self.calls(from: watch.pointee.wanted_frame)
     let place = unsafe executed(by: lost)
     // As on its CPU: what is counted belongs there.
-    unsafe withAttachedThread(cpu: lost.pointee.cpu) {
+    return unsafe withAttachedThread(cpu: lost.pointee.cpu) {
       let context = unsafe ThreadContext.current!
       let number = unsafe quarantine(calls[0], fault)
-      unsafe take(calls, of: lost, place, context)
-      unsafe takeRest(of: lost, hanging: Self.number(of: calls[0]), context)
+      takeovers.begin()
+      let left = unsafe leftBehind(lost)
+      unsafe take(calls, of: lost, place, left, context)
+      unsafe takeRest(of: lost, hanging: Self.number(of: calls[0]), left, context)
       unsafe lost.pointee.mbufs.flush()
       if let (set, wsid) = place {
         finishCallout(set, wsid)
@@ -54,7 +58,9 @@ extension Engine {
       }
       // Release: pairs with the acquire in `GracePeriod.wait`.
       unsafe lost.pointee.isLost.store(true, ordering: .releasing)
-      fault.outcome = unsafe replace(thread, place, lost.pointee.successor.take())
+      let successor = unsafe lost.pointee.successor.take()
+      let (outcome, areTaken) = replace(thread, place, successor, left)
+      fault.outcome = outcome
       // After that: who joins it looks for what came in its place.
       LostThreads.insert(thread)
       netisr_host_taken_over()
@@ -63,6 +69,12 @@ extension Engine {
         if let onFault = unsafe onFault { onFault(number, fault) }
         events.note("protocol \(number): quarantined: \(fault.summary)")
       }
+      guard !areTaken else { return nil }
+      if left.isEmpty {
+        takeovers.end()
+        return nil
+      }
+      return unsafe SourceThread(name: "takeover", on: self, cpu: context.pointee.cpu, queueing: left)
     }
   }
 
@@ -105,7 +117,7 @@ extension Engine {
   /// Takes the packets of its calls, the outermost first.
   private func take(
     _ calls: [UnsafePointer<netisr_host_frame>], of lost: UnsafeMutablePointer<ThreadContext>,
-    _ place: (set: WorkerSet, wsid: Int)?, _ context: UnsafeMutablePointer<ThreadContext>
+    _ place: (set: WorkerSet, wsid: Int)?, _ left: PacketsLeftBehind, _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     guard let hanging = unsafe calls.first else { return }
     // Of all calls at most one is that of the workstream's executor: the outermost, if that drains a queue, or one by hybrid
@@ -131,11 +143,11 @@ extension Engine {
         if unsafe effectiveDispatch(record, context) == .hybrid {
           isExecutors = false
           unsafe takeBatch(
-            call, record, of: lost, isHanging: isHanging, hybrid: record.pointee.queues + wsid, context)
+            call, record, of: lost, isHanging: isHanging, hybrid: record.pointee.queues + wsid, left, context)
           continue
         }
       }
-      unsafe takeBatch(call, record, of: lost, isHanging: isHanging, hybrid: nil, context)
+      unsafe takeBatch(call, record, of: lost, isHanging: isHanging, hybrid: nil, left, context)
     }
   }
 
@@ -191,27 +203,36 @@ extension Engine {
     return false
   }
 
+  /// What it was queueing itself in a lost thread's place, or nothing yet. Those of the protocol that hangs find it out of service.
+  private func leftBehind(_ lost: UnsafeMutablePointer<ThreadContext>) -> PacketsLeftBehind {
+    guard let left = unsafe lost.pointee.leftBehind.take() else { return PacketsLeftBehind() }
+    // That take-over ends with this one.
+    takeovers.end()
+    return left
+  }
+
   /// What it had taken over, and not come to yet.
   private func takeRest(
-    of lost: UnsafeMutablePointer<ThreadContext>, hanging: Int?, _ context: UnsafeMutablePointer<ThreadContext>
+    of lost: UnsafeMutablePointer<ThreadContext>, hanging: Int?, _ left: PacketsLeftBehind,
+    _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     for packets in unsafe lost.pointee.inHand.all where !packets.areCalled {
       let number = packets.number
       for index in 0..<packets.count {
-        if let m = unsafe packets.list[index] { unsafe pass(m, number, isHanging: number == hanging, context) }
+        if let m = unsafe packets.list[index] { unsafe take(m, number, isHanging: number == hanging, left, context) }
       }
     }
   }
 
   /// A packet that the lost thread would have dispatched next.
-  private func pass(
-    _ m: UnsafeMutablePointer<mbuf>, _ number: Int, isHanging: Bool, _ context: UnsafeMutablePointer<ThreadContext>
+  private func take(
+    _ m: UnsafeMutablePointer<mbuf>, _ number: Int, isHanging: Bool, _ left: PacketsLeftBehind,
+    _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     if isHanging {
       unsafe _ = refuse(context, m, number, .fault, 0)
     } else {
-      // Behind the one in flight, in its flow's or interface's workstream.
-      unsafe _ = queue(context, UInt32(number), 0, m)
+      unsafe left.add(m, of: number)
     }
   }
 
@@ -220,7 +241,7 @@ extension Engine {
   private func takeBatch(
     _ call: UnsafePointer<netisr_host_frame>, _ record: UnsafeMutablePointer<ProtocolRecord>,
     of lost: UnsafeMutablePointer<ThreadContext>, isHanging: Bool, hybrid: UnsafeMutablePointer<PacketQueue>?,
-    _ context: UnsafeMutablePointer<ThreadContext>
+    _ left: PacketsLeftBehind, _ context: UnsafeMutablePointer<ThreadContext>
   ) {
     guard let cursor = unsafe call.pointee.cursor, var list = unsafe call.pointee.list else { return }
     let number = unsafe record.pointee.number
@@ -241,7 +262,7 @@ extension Engine {
     unsafe context.pointee.traffic.add(1, to: .received, of: number)
     unsafe context.pointee.traffic.add(1, to: .dropped(.fault), of: number)
     for index in 1..<max(1, count - handled) {
-      if let m = unsafe cursor[index] { unsafe pass(m, number, isHanging: isHanging, context) }
+      if let m = unsafe cursor[index] { unsafe take(m, number, isHanging: isHanging, left, context) }
     }
   }
 
@@ -254,24 +275,25 @@ extension Engine {
     }
   }
 
-  /// Has another thread go on, where it was a worker, or had named who should: what is to be said of it.
+  /// Has another thread go on, where it was a worker, or had named who should: what is to be said of it, and whether what it left behind
+  /// is the other's.
   private func replace(
-    _ thread: pthread_t, _ place: (set: WorkerSet, wsid: Int)?, _ successor: ThreadSuccessor?
-  ) -> String {
+    _ thread: pthread_t, _ place: (set: WorkerSet, wsid: Int)?, _ successor: ThreadSuccessor?, _ left: PacketsLeftBehind
+  ) -> (outcome: String, areTaken: Bool) {
     var goOn: [String] = []
     if let (set, wsid) = place {
-      if set.replace(thread, by: { self.makeWorker(set, $0) }) != nil {
+      if set.replace(thread, by: { self.makeWorker(set, $0, inPlaceOfLost: left) }) != nil {
         if bindsWorkers { _ = self.place(set, isBound: true) }
-        return "its thread is lost; workstream \(wsid) goes on with another thread"
+        return ("its thread is lost; workstream \(wsid) goes on with another thread", true)
       }
       unsafe set.streams[wsid].wake()
       goOn.append("workstream \(wsid) goes on")
     }
     if let successor {
-      successor.begin()
+      successor.begin(left)
       goOn.insert("\(successor.name) goes on with another thread", at: 0)
     }
     let lost = "its thread is lost" + (successor == nil ? ", and what that received from is served no more" : "")
-    return ([lost] + goOn).joined(separator: "; ")
+    return (([lost] + goOn).joined(separator: "; "), successor != nil)
   }
 }

@@ -70,6 +70,9 @@ final class Watchdog: @unchecked Sendable {
   private var time: UInt64 = 0
   private var lastClock: UInt64 = 0
   private var thread: Thread?
+  /// Threads that queue what lost ones left behind. The watching thread adds them, who stops it takes them.
+  private var takeovers: [SourceThread] = []
+  private let lock = Lock()
 
   init(_ engine: Engine) {
     self.engine = engine
@@ -77,12 +80,19 @@ final class Watchdog: @unchecked Sendable {
   }
 
   func stop() {
+    // They may be lost, too: while somebody looks.
+    waitForTakeovers()
     // Release: pairs with the acquire in `run`.
     isStopping.store(1, ordering: .releasing)
     unsafe withUnsafePointer(to: isStopping) { word in
       unsafe netisr_host_futex_wake(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self))
     }
     thread?.join()
+    waitForTakeovers()
+  }
+
+  private func waitForTakeovers() {
+    while let next = lock.withLock({ takeovers.popLast() }) { next.join() }
   }
 
   private func run() {
@@ -121,7 +131,9 @@ final class Watchdog: @unchecked Sendable {
     }
     // Without the lock: threads may come and go again. Not the lost ones, whose records nobody gives back.
     for hang in hangs { unsafe engine.onHang?(hang) }
-    for index in unsafe lost.indices { unsafe engine.takeOver(lost[index]) }
+    for index in unsafe lost.indices {
+      if let takeover = unsafe engine.takeOver(lost[index]) { lock.withLock { takeovers.append(takeover) } }
+    }
   }
 
   private enum Finding {
@@ -143,6 +155,8 @@ final class Watchdog: @unchecked Sendable {
       if isGone { unsafe netisr_host_watch_close(watch) }
       return .nothing
     }
+    // A lost one that hangs on: that has been told.
+    if isGone { return .nothing }
     guard var suspicion = suspicions[key], suspicion.frame == look.frame, suspicion.progress == look.progress else {
       suspicions[key] = Suspicion(frame: look.frame, progress: look.progress, cpu: look.cpu, seen: now)
       return .nothing

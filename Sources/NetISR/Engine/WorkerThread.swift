@@ -36,10 +36,13 @@ extension Engine {
     }
   }
 
-  /// A thread that runs a workstream from now on.
-  func makeWorker(_ set: WorkerSet, _ wsid: Int) -> Thread {
+  /// A thread that runs a workstream from now on; in the place of a lost one, first with what that left behind.
+  func makeWorker(_ set: WorkerSet, _ wsid: Int, inPlaceOfLost left: PacketsLeftBehind? = nil) -> Thread {
     Thread(name: "netisr/\(wsid)") { [unowned self] in
-      self.withAttachedThread(cpu: UInt32(wsid)) { unsafe self.work(set, wsid, ThreadContext.current!) }
+      self.withAttachedThread(cpu: UInt32(wsid)) {
+        left?.queue()
+        unsafe self.work(set, wsid, ThreadContext.current!)
+      }
     }
   }
 

@@ -16,7 +16,12 @@ public final class SourceThread: @unchecked Sendable {
   public init(
     name: String, on engine: Engine, cpu: UInt32, _ body: @escaping @Sendable (_ isSuccessor: Bool) -> Void
   ) {
-    lock.withLock { begin(name, engine, cpu, body, isSuccessor: false) }
+    lock.withLock { begin(name, engine, cpu, body, inPlaceOfLost: nil) }
+  }
+
+  /// Starts a thread that queues what a lost one left behind, and ends.
+  init(name: String, on engine: Engine, cpu: UInt32, queueing left: PacketsLeftBehind) {
+    lock.withLock { begin(name, engine, cpu, { _ in }, inPlaceOfLost: left) }
   }
 
   /// Waits until it has ended, and all successors too.
@@ -29,15 +34,21 @@ public final class SourceThread: @unchecked Sendable {
   }
 
   /// With the lock.
+  ///
+  /// - Parameter left: what the lost thread in whose place it goes on left behind; nil: it is the first.
   private func begin(
-    _ name: String, _ engine: Engine, _ cpu: UInt32, _ body: @escaping @Sendable (Bool) -> Void, isSuccessor: Bool
+    _ name: String, _ engine: Engine, _ cpu: UInt32, _ body: @escaping @Sendable (Bool) -> Void,
+    inPlaceOfLost left: PacketsLeftBehind?
   ) {
     threads.append(
       Thread(name: "netisr/\(name)") { [self] in
-        let successor = ThreadSuccessor(name: name) {
-          self.lock.withLock { self.begin(name, engine, cpu, body, isSuccessor: true) }
+        let successor = ThreadSuccessor(name: name) { left in
+          self.lock.withLock { self.begin(name, engine, cpu, body, inPlaceOfLost: left) }
         }
-        engine.withAttachedThread(cpu: cpu, successor: successor) { body(isSuccessor) }
+        engine.withAttachedThread(cpu: cpu, successor: successor) {
+          left?.queue()
+          body(left != nil)
+        }
       })
   }
 }
@@ -46,6 +57,6 @@ public final class SourceThread: @unchecked Sendable {
 public struct ThreadSuccessor: Sendable {
   /// What it does, in a few words of the operator's.
   let name: String
-  /// Starts it. By the watchdog, when it has taken everything from the lost thread.
-  let begin: @Sendable () -> Void
+  /// Starts it; it queues what the lost thread left behind before all else. By the watchdog, when it has taken everything from that.
+  let begin: @Sendable (_ left: PacketsLeftBehind) -> Void
 }

@@ -59,6 +59,9 @@ struct ThreadContext: ~Copyable {
   /// Packets of batches that are in no guarded call's list and in no queue yet.
   let inHand = PacketsInHand.Stack()
 
+  /// What it is queueing in a lost thread's place.
+  var leftBehind: PacketsLeftBehind? = nil
+
   /// Who goes on when the thread is lost.
   var successor: ThreadSuccessor? = nil
 
