@@ -8,9 +8,7 @@ extension Host {
 
   /// Copies of a table's entries in a vnet, at most `limit`.
   public func table(named name: String, vnet: UInt32, limit: Int) throws(ControlError) -> TableContent {
-    guard vnet < Engine.vnetLimit else {
-      throw ControlError(.badRequest, "vnet \(vnet): expected 0 to \(Engine.vnetLimit - 1)")
-    }
+    try VnetRange.check(vnet)
     let tables = engine.tableList()
     guard let table = tables.first(where: { $0.name == name }),
       let entries = engine.tableEntries(of: name, vnet: vnet, limit: limit)

@@ -24,7 +24,7 @@ enum Change: String, CaseIterable {
 
 /// Changes at random of one engine and host, and how many there were. By one thread.
 struct StressChanges {
-  private static let vnetLimit: UInt32 = 256
+  private static let vnetLimit = Engine.vnetLimit
 
   let engine: Engine
   let host: PluginHost
@@ -108,7 +108,8 @@ struct StressChanges {
       pause()
       try engine.registerVnet(proto, present)
     }
-    // By the SOURCE policy an interface is part of what keeps order, and for flows without an id, which are at the last place.
+    // By the SOURCE policy an interface is part of what keeps order, and for flows without an id, which are at the last
+    // place.
     guard round.policy != .source, place < traffic.interfaces.count - 1, Bool.random(using: &random) else { return }
     makeInterface(at: place)
     let created = Int(traffic.interfaces[place].pointer!.pointee.if_vnet)

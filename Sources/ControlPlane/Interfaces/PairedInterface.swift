@@ -64,15 +64,3 @@ final class PairedInterface: HostedInterface, @unchecked Sendable {
     unsafe end.pointee.if_lladdrlen = 6
   }
 }
-
-/// The vnets that there are.
-enum VnetRange {
-  /// Vnets are numbered from 0 to this, exclusively.
-  static let limit: UInt32 = 256
-
-  static func check(_ vnet: UInt32, of spec: String) throws(ControlError) {
-    guard vnet < limit else {
-      throw ControlError(.badRequest, "\(spec): vnet \(vnet): expected 0 to \(limit - 1)")
-    }
-  }
-}

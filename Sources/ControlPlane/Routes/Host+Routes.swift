@@ -43,9 +43,7 @@ extension Host {
 
   /// Makes, changes or takes away a route. Answers with what there is then, or was.
   public func change(_ request: RouteRequest) throws(ControlError) -> RouteList {
-    guard request.vnet < VnetRange.limit else {
-      throw ControlError(.badRequest, "vnet \(request.vnet): expected 0 to \(VnetRange.limit - 1)")
-    }
+    try VnetRange.check(request.vnet)
     let operation = try RouteOperation(request, self)
     return RouteList(vnet: request.vnet, routes: try operation.perform())
   }

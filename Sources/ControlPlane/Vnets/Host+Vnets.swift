@@ -23,7 +23,7 @@ extension Host {
 
   /// Makes a vnet.
   public func createVnet(_ vnet: UInt32) throws(ControlError) -> VnetList {
-    try check(vnet)
+    try VnetRange.check(vnet)
     guard existing()[vnet] == nil, vnetSet.insert(vnet) else {
       throw ControlError(.conflict, "vnet \(vnet) is there already")
     }
@@ -33,7 +33,7 @@ extension Host {
   /// Ends a vnet without interfaces: what is queued for its protocols is dropped, what the tables have of it is forgotten,
   /// and who uses its number next finds all protocols enabled.
   public func deleteVnet(_ vnet: UInt32) throws(ControlError) -> VnetList {
-    try check(vnet)
+    try VnetRange.check(vnet)
     guard vnet != 0 else { throw ControlError(.conflict, "vnet 0 is the host's own: it can't be deleted") }
     guard let interfaces = existing()[vnet] else { throw ControlError(.notFound, "there is no vnet \(vnet)") }
     guard interfaces.isEmpty else {
@@ -54,7 +54,7 @@ extension Host {
   /// Enables a protocol in a vnet, or disables it there: then what is queued for it there is dropped, and what comes is
   /// refused. Other vnets do not notice.
   public func setProtocol(_ name: String, in vnet: UInt32, enabled: Bool) throws(ControlError) -> VnetList {
-    try check(vnet)
+    try VnetRange.check(vnet)
     let protocols = engine.protocolStatistics()
     guard let item = protocols.first(where: { $0.name == name || "\($0.proto)" == name }) else {
       let hint = NearMiss.best(for: name, among: protocols.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
@@ -87,11 +87,5 @@ extension Host {
 
   private func summary(of vnet: UInt32) -> VnetList {
     VnetList(vnets: vnets().vnets.filter { $0.vnet == vnet })
-  }
-
-  private func check(_ vnet: UInt32) throws(ControlError) {
-    guard vnet < VnetRange.limit else {
-      throw ControlError(.badRequest, "vnet \(vnet): expected 0 to \(VnetRange.limit - 1)")
-    }
   }
 }

@@ -10,7 +10,7 @@ import Synchronization
 /// | the store itself | unreachable before it is freed: see `TableRegistry` |
 @safe
 struct TableStore: ~Copyable {
-  static let vnetLimit = 256
+  static let vnetLimit = Vnets.limit
 
   /// Never used again.
   let serial: UInt64
