@@ -31,6 +31,13 @@ extension Inspector {
   /// - Throws: ``ReadError`` with the number from open(2), fstat(2) or pread(2); `EISDIR` for a directory, `EFBIG` for a
   ///   file larger than ``maximumFileSize``, `EINVAL` for what is no regular file, `EIO` for one that became shorter.
   public func inspect(path: String) throws(ReadError) -> InspectionReport {
+    try unsafe inspect(path: path) { _ in }
+  }
+
+  /// The same, for who goes on with the bytes: `body` gets those that were read and inspected, for the call alone.
+  public func inspect(
+    path: String, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(ReadError) -> InspectionReport {
     var link = stat()
     guard unsafe lstat(path, &link) == 0 else { throw ReadError(path: path, code: errno) }
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -51,6 +58,7 @@ extension Inspector {
       permissions.append(.init(check: .permissions, message: FilePermissions.linkMessage(at: path)))
     }
     let signature = policy.signatures.map { _ in SignatureFile(beside: path) }
+    unsafe body(bytes.buffer)
     return unsafe inspect(bytes: bytes.buffer, fileName: path, permissions: permissions, signature: signature)
   }
 }

@@ -9,8 +9,8 @@ import PluginInspector
 /// time passes, and unloaded there, by a process that can do little else (confine.h). What ends that process, or faults
 /// in it, is why the plugin is refused.
 ///
-/// The process is this program again, told so by its arguments. It gets the bytes in a sealed memory file: those that were read
-/// once, so that what was tried out is what is loaded.
+/// The process is this program again, told so by its arguments. It gets the bytes in a sealed memory file: those that
+/// were read once, so that what was tried out is what is loaded.
 public struct Probe: Sendable {
   /// What is done.
   public var plan = ProbePlan()
@@ -25,15 +25,12 @@ public struct Probe: Sendable {
   /// Reads a file, and tries it out, if a policy has it: of what is not to be loaded, no code is run. Throws when the file
   /// can't be read, or no process be made. [control]
   public func run(_ path: String, policy: InspectionPolicy = InspectionPolicy()) throws(ControlError) -> ProbeReport {
-    let bytes = try PluginFile.read(path)
+    var bytes: [UInt8] = []
     let inspection: InspectionReport
     do throws(Inspector.ReadError) {
-      inspection = try Inspector(policy: policy).inspect(path: path)
+      inspection = try unsafe Inspector(policy: policy).inspect(path: path) { unsafe bytes = Array($0) }
     } catch {
       throw ControlError(.failed, error.description)
-    }
-    guard SHA256.hexDigest(of: bytes) == inspection.sha256 else {
-      throw ControlError(.failed, "\(path): the file was changed while it was read: try again")
     }
     guard inspection.verdict == .accepted else {
       // Under a strict policy, notes refuse too.
