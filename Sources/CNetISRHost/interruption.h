@@ -1,5 +1,5 @@
 /*
- * interruption.h - what watch.c, lost.c, misuse.c, ending.c and last_words.c need of fault.c, and it of them.
+ * interruption.h - what fault.c, evidence.c, watch.c, lost.c, misuse.c, ending.c and last_words.c need of each other.
  */
 #ifndef _NETISR_INTERRUPTION_H_
 #define _NETISR_INTERRUPTION_H_
@@ -9,6 +9,22 @@
 
 #include "fault.h"
 #include "guard.h"
+
+/* Writes down what a signal says of a fault: all but calls and packet. */
+void netisr_host_note_fault(struct netisr_host_fault *fault, int signal, const siginfo_t *info,
+    const ucontext_t *context);
+
+/* Writes down the calls of the calling thread between fault->pc, once that is come to, and the frame's call. */
+void netisr_host_note_calls(struct netisr_host_fault *fault, const struct netisr_host_frame *frame);
+
+/* Writes down the packet in flight of the frame's call, as far as its chain can be read. */
+void netisr_host_note_packet(struct netisr_host_fault *fault, const struct netisr_host_frame *frame);
+
+/*
+ * Whether a fault that was written down is a plugin's, and the host's state was not in
+ * its hands.  Writes down its calls, and the innermost address in the plugin's image.
+ */
+int netisr_host_is_containable(struct netisr_host_fault *fault, const struct netisr_host_frame *frame);
 
 /* Writes down where the interrupted thread is: whether that is in a plugin's image. */
 int netisr_host_note_place(struct netisr_host_fault *fault, int signal, const siginfo_t *info,
