@@ -4,13 +4,14 @@ import Synchronization
 
 // A handler that does not return.
 //
-// One thread looks at all others from time to time: whether one has been in the same guarded call for so much of its own CPU time. Time
-// of the thread, not of the clock: a machine that is busy with other things makes no handler slow. Such a call gets two strikes. At the first, the thread
-// is interrupted to say where it is, which is reported while it still hangs. At the second, and each time after, it is made to leave the call as
-// after a fault, if it is in the plugin's own code just then; in a library or in the host it is left alone, for it could hold a lock
-// there, and tried again, up to ten strikes. A thread that sleeps in a call is reported, too, after ten times as
-// long. What is in a library even then, or twice as long when it waits, is lost, and its thread with it: others go on in
-// its place (`Engine.takeOver`). Where the host's own functions are in between, it stays as it is.
+// One thread looks at all others from time to time: whether one has been in the same guarded call for so much of its
+// own CPU time. Time of the thread, not of the clock: a machine that is busy with other things makes no handler slow.
+// Such a call gets two strikes. At the first, the thread is interrupted to say where it is, which is reported while it
+// still hangs. At the second, and each time after, it is made to leave the call as after a fault, if it is in the
+// plugin's own code just then; in a library or in the host it is left alone, for it could hold a lock there, and tried
+// again, up to ten strikes. A thread that sleeps in a call is reported, too, after ten times as long. What is in a
+// library even then, or twice as long when it waits, is lost, and its thread with it: others go on in its place
+// (`Engine.takeOver`). Where the host's own functions are in between, it stays as it is.
 //
 // Rejected: a timer for each call (a system call, or two loads and a store, for each packet), and ending the thread (its
 // locks would go with it). What a handler does that dispatches packets for ever is not found: it works.
@@ -26,7 +27,8 @@ extension Engine {
     public let isWaiting: Bool
   }
 
-  /// Has a thread watch all others, which the engine keeps until `stopWatchdog`. Throws an errno value, with its reason. [control]
+  /// Has a thread watch all others, which the engine keeps until `stopWatchdog`. Throws an errno value, with its
+  /// reason. [control]
   public func startWatchdog() throws(EngineError) {
     let error = netisr_host_watch_install()
     if error != 0 { throw unsafe EngineError(error, "watchdog's signal: \(String(cString: strerror(error)))") }
@@ -155,8 +157,6 @@ final class Watchdog: @unchecked Sendable {
       if isGone { unsafe netisr_host_watch_close(watch) }
       return .nothing
     }
-    // A lost one that hangs on: that has been told.
-    if isGone { return .nothing }
     guard var suspicion = suspicions[key], suspicion.frame == look.frame, suspicion.progress == look.progress else {
       suspicions[key] = Suspicion(frame: look.frame, progress: look.progress, cpu: look.cpu, seen: now)
       return .nothing
@@ -192,6 +192,9 @@ final class Watchdog: @unchecked Sendable {
     }
     guard !suspicion.isReported else { return .nothing }
     suspicion.isReported = true
+    // Of a lost one it has been told. It is looked at further: should it come out, and run on in the plugin's code, it
+    // is ended there.
+    if isGone { return .nothing }
     return .hangs(Engine.Hang(place: unsafe Fault(watch.pointee.fault), time: used, isWaiting: isWaiting))
   }
 }
