@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// What is on a packet's way is optimised in debug builds as well, which the tests are: they send millions. To step through it,
-/// say `swift build -Xswiftc -Onone -Xcc -O0`.
+/// What is on a packet's way is optimised in debug builds as well, which the tests are: they send millions. To step
+/// through it, say `swift build -Xswiftc -Onone -Xcc -O0`.
 let optimized: SwiftSetting = .unsafeFlags(["-O"], .when(configuration: .debug))
 
 let c: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]

@@ -78,8 +78,8 @@ private func hearReport(of group: Group, _ packet: borrowing Packet) {
   unsafe hostGroups.hearReport(of: group, on: interface, vnet: packet.vnet)
 }
 
-/// A query teaches nothing of members, but asks this host for its own. Its version shows in its length (RFC 3376, section 7.1); a length in between is of
-/// none.
+/// A query teaches nothing of members, but asks this host for its own. Its version shows in its length (RFC 3376,
+/// section 7.1); a length in between is of none.
 private func inputQuery(
   _ message: borrowing IGMPMessage, _ range: MessageRange, of packet: borrowing Packet
 ) throws(DropReason) {

@@ -49,8 +49,8 @@ struct Fragmentation {
   }
 
   /// Sends the packet, whose header is the one that was read, in pieces. 0, or the errno value of the first piece that
-  /// could not be sent: those behind it are not even tried, since nobody can use the others. EMSGSIZE: the link has no room for
-  /// a header and eight bytes.
+  /// could not be sent: those behind it are not even tried, since nobody can use the others. EMSGSIZE: the link has no
+  /// room for a header and eight bytes.
   func send(_ packet: consuming Packet, to hop: NextHop) -> Int32 {
     var left = packet
     left.truncate(to: parsed.totalLength)

@@ -2,9 +2,9 @@ import NetISRPlugin
 
 /// The counters of ip, after FreeBSD's `struct ipstat`.
 ///
-/// They add up: `total` + `reassembled` = the drops of whole packets + `fragments` + `delivered` + `noproto` + `forward`; every
-/// one of the `fragments` is held, was dropped (`fragdropped`, `fragtimeout`), or became part of a datagram; and of `localout`,
-/// what is not in `odropped` was sent, or came back to this host.
+/// They add up: `total` + `reassembled` = the drops of whole packets + `fragments` + `delivered` + `noproto` +
+/// `forward`; every one of the `fragments` is held, was dropped (`fragdropped`, `fragtimeout`), or became part of a
+/// datagram; and of `localout`, what is not in `odropped` was sent, or came back to this host.
 struct IPCounters {
   /// Packets handed in, before any check.
   var total = Counter()

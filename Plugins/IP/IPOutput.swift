@@ -1,8 +1,8 @@
 import NetISRPlugin
 
-/// ip_output: sends a datagram that was made in this host (M_LOCALOUT). It begins with a header of which the length, type of
-/// service, don't-fragment flag, TTL, protocol, addresses and options are what its maker wants; a source of 0.0.0.0 and a TTL of 0 are
-/// chosen here, the rest is filled in.
+/// ip_output: sends a datagram that was made in this host (M_LOCALOUT). It begins with a header of which the length,
+/// type of service, don't-fragment flag, TTL, protocol, addresses and options are what its maker wants; a source of
+/// 0.0.0.0 and a TTL of 0 are chosen here, the rest is filled in.
 ///
 /// `rcvif` says of which vnet it is, and by which interface a group or all of a link are meant.
 func ipOutput(_ packet: consuming Packet) {

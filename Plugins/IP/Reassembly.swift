@@ -3,11 +3,12 @@ import NetISRPlugin
 /// Reassembly (RFC 791, section 3.2; RFC 815): the datagrams of which fragments are missing, in the host's table
 /// "ip.reassembly", so that a new generation of this plugin goes on where the old one stopped.
 ///
-/// The payload is copied into pages (`Datagram`) with a bit for every eight bytes that are there. So a fragment costs the
-/// same wherever it belongs, in whatever order and however many pieces a datagram comes; eight bytes of payload occupy
-/// eight bytes, not the buffer in which they came; and the datagram is complete when the bits are counted. Rejected: the
-/// list of holes of RFC 815, and BSD's sorted queue of the packets themselves. They copy nothing, but hold the buffers of up to
-/// 8,189 fragments for one datagram, and are searched from end to end for each when these come out of order.
+/// The payload is copied into pages (`Datagram`) with a bit for every eight bytes that are there. So a fragment costs
+/// the same wherever it belongs, in whatever order and however many pieces a datagram comes; eight bytes of payload
+/// occupy eight bytes, not the buffer in which they came; and the datagram is complete when the bits are counted.
+/// Rejected: the list of holes of RFC 815, and BSD's sorted queue of the packets themselves. They copy nothing, but
+/// hold the buffers of up to 8,189 fragments for one datagram, and are searched from end to end for each when these
+/// come out of order.
 ///
 /// Where fragments overlap, what came first stays: RFC 791 leaves it open, BSD trims the newcomer at its front in the same
 /// way, and a duplicate changes nothing. Fragments that cannot be of one datagram - two ends, bytes behind the end, more than

@@ -170,8 +170,8 @@ struct Datagram: BitwiseCopyable {
     return .dropped(clear() &+ 1)
   }
 
-  /// Takes the whole datagram out as one packet: the first fragment's headers, with the length and the next header of the whole,
-  /// and the arrival of the last one. Only after `.complete`.
+  /// Takes the whole datagram out as one packet: the first fragment's headers, with the length and the next header of
+  /// the whole, and the arrival of the last one. Only after `.complete`.
   mutating func take(timing last: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
     let chain = unsafe buffer.join(
       held, headerLength: Int(headerLength), nextHeaderOffset: Int(nextHeaderOffset), nextHeader: nextHeader,

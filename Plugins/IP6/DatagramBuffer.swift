@@ -103,8 +103,8 @@ struct DatagramBuffer: BitwiseCopyable {
     return true
   }
 
-  /// Calls `body` with each part of a fragment's range that lies in one cluster: where it is there, where it is in the packet, and
-  /// how long. Stops when `body` returns false.
+  /// Calls `body` with each part of a fragment's range that lies in one cluster: where it is there, where it is in the
+  /// packet, and how long. Stops when `body` returns false.
   private func forEachPart(
     of fragment: Fragment, _ body: (_ target: UnsafeMutablePointer<CChar>, _ position: Int, _ count: Int) -> Bool
   ) {
@@ -189,8 +189,8 @@ struct DatagramBuffer: BitwiseCopyable {
     return unsafe copy
   }
 
-  /// Links the first fragment's header and the data to a packet, with the whole's payload length and next header; frees the map.
-  /// Nil when something is missing; then all stays as it was.
+  /// Links the first fragment's header and the data to a packet, with the whole's payload length and next header; frees
+  /// the map. Nil when something is missing; then all stays as it was.
   func join(
     _ held: table_held, headerLength: Int, nextHeaderOffset: Int, nextHeader: UInt8, total: Int
   ) -> UnsafeMutablePointer<mbuf>? {

@@ -49,8 +49,8 @@ struct FragmentMap {
     return found
   }
 
-  /// Whether one fragment brought exactly this range: all of it is here, a fragment starts where it does, none inside, and what
-  /// is behind it, if anything, came with another.
+  /// Whether one fragment brought exactly this range: all of it is here, a fragment starts where it does, none inside,
+  /// and what is behind it, if anything, came with another.
   func isOneFragment(from start: Int, to end: Int) -> Bool {
     let first = start >> 3
     var isOne = true

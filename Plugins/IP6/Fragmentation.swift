@@ -1,7 +1,7 @@
 import NetISRPlugin
 
-/// Cuts a datagram that is too long for its way, and sends the pieces (RFC 8200, section 4.5). Only who makes a datagram does:
-/// nobody on its way may. The data are not copied.
+/// Cuts a datagram that is too long for its way, and sends the pieces (RFC 8200, section 4.5). Only who makes a
+/// datagram does: nobody on its way may. The data are not copied.
 func fragment(_ packet: consuming Packet, by hop: Hop, mtu: Int) {
   guard let head = UnfragmentablePart(packet) else { return unsafe counters.cantfrag.add() }
   // All but the last are multiples of 8.

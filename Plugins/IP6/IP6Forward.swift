@@ -2,8 +2,8 @@ import NetISRPlugin
 
 /// Passes a packet on that is for somebody else (RFC 8200; RFC 4291, section 2.5.6, for scopes).
 ///
-/// Every reason not to do so that its sender can do something about is told to it. The packet is changed only when it is clear
-/// that it goes.
+/// Every reason not to do so that its sender can do something about is told to it. The packet is changed only when it
+/// is clear that it goes.
 @inline(never)
 func forward(_ received: consuming Packet, _ begun: HeaderChain) {
   guard let from = received.interface else { return DropReason.cantForward.count() }

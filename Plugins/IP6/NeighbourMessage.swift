@@ -86,8 +86,8 @@ struct NeighbourMessage {
   }
 }
 
-/// A link-level address in an option (RFC 4861, section 4.6.1): 6 bytes for Ethernet and its kind (RFC 2464), 8 in an option of two
-/// units (RFC 4944).
+/// A link-level address in an option (RFC 4861, section 4.6.1): 6 bytes for Ethernet and its kind (RFC 2464), 8 in an
+/// option of two units (RFC 4944).
 struct LinkAddress: Equatable {
   /// In network order, the first byte highest; what is behind the address is 0.
   var bytes: UInt64

@@ -35,7 +35,8 @@ struct NextHop {
   }
 }
 
-/// RTA_MULTIPATH: struct rtnexthop (length 2, flags 1, weight less one 1, interface index 4) with attributes, again and again.
+/// RTA_MULTIPATH: struct rtnexthop (length 2, flags 1, weight less one 1, interface index 4) with attributes, again and
+/// again.
 ///
 /// Checked once by `init`: all next hops are inside of the attribute.
 struct NextHops {

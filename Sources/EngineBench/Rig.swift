@@ -7,8 +7,8 @@ import NetISR
 /// The engine and its peer side by side: the same protocols in both, workers of both on the same CPUs, and mbufs to
 /// send.
 ///
-/// The thread that makes it is bound to the first CPU that the process may use, and is the sender; packets for another workstream
-/// are handled on the second. On a machine with one CPU everything is there.
+/// The thread that makes it is bound to the first CPU that the process may use, and is the sender; packets for another
+/// workstream are handled on the second. On a machine with one CPU everything is there.
 @safe
 final class Rig: @unchecked Sendable {  // nothing in it changes between init and end()
   /// mbufs that are sent over and over.

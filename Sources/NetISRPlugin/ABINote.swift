@@ -1,6 +1,6 @@
 /// The ELF note by which the host knows a plugin before it runs any of its code: `struct netisr_abi_note`, written out,
-/// because a constant that goes into a section must be a literal. A wrong number in it is refused by the host's inspection, with both
-/// values named.
+/// because a constant that goes into a section must be a literal. A wrong number in it is refused by the host's
+/// inspection, with both values named.
 ///
 /// ```swift
 /// @section(".note.netisr") @used

@@ -1,5 +1,5 @@
-/// Packets that wait in a table's entry: the first field of the value of a table with TABLE_HOLDS_MBUFS, so that the host frees
-/// them with the entry (struct table_held in table.h).
+/// Packets that wait in a table's entry: the first field of the value of a table with TABLE_HOLDS_MBUFS, so that the
+/// host frees them with the entry (struct table_held in table.h).
 ///
 /// Invariant: `held.th_chain` and `last` are the first and the last packet of a queue by m_nextpkt, which the entry alone
 /// owns, or both nil; touched only while the entry is locked.

@@ -9,8 +9,9 @@ extension Packet {
     return unsafe Packet(adopting: tail)
   }
 
-  /// Makes the first `count` bytes, at most `MLEN`, contiguous and such that they may be written through `mutableBytes`.
-  /// What lies behind may still be shared with other packets. Nil, and the packet is gone, when it is shorter or memory runs out.
+  /// Makes the first `count` bytes, at most `MLEN`, contiguous and such that they may be written through
+  /// `mutableBytes`. What lies behind may still be shared with other packets. Nil, and the packet is gone, when it is
+  /// shorter or memory runs out.
   @inlinable
   public consuming func writableHeader(_ count: Int) -> Packet? {
     guard count <= self.count, let packet = contiguous(count) else { return nil }

@@ -19,8 +19,8 @@ extension PluginHost {
     return engine.takeCensus(of: holders)
   }
 
-  /// What a generation holds that is out of service, and has been told so: it will never free it. Says so, if it is any. What is
-  /// in tables is not among it, for that is the next generation's.
+  /// What a generation holds that is out of service, and has been told so: it will never free it. Says so, if it is
+  /// any. What is in tables is not among it, for that is the next generation's.
   func noteLeak(of generation: Generation) -> MbufHolding {
     let held = engine.takeCensus(of: [generation.holder]).held[generation.holder] ?? MbufHolding()
     if held.mbufs > 0 {

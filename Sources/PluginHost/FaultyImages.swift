@@ -3,11 +3,12 @@ import PluginInspector
 
 // What becomes of the image of code that faulted, once it is out of service.
 //
-// It stays mapped for a while, for who looks at the process with a debugger, or at its core. But a host that lives long, whose
-// plugin is replaced after each of its faults, would be filled with such images. So only the newest stay. An older one is
-// unmapped, if nothing of it can be needed any more: a grace period has passed, its timers are gone, the file allows it (the
-// inspector's verdict), no thread was lost in it, and its code is still what was mapped: the dynamic linker runs what the
-// compiler put there for the end of an image. None of the plugin's own functions is called.
+// It stays mapped for a while, for who looks at the process with a debugger, or at its core. But a host that lives
+// long, whose plugin is replaced after each of its faults, would be filled with such images. So only the newest stay.
+// An older one is unmapped, if nothing of it can be needed any more: a grace period has passed, its timers are gone,
+// the file allows it (the inspector's verdict), no thread was lost in it, and its code is still what was mapped: the
+// dynamic linker runs what the compiler put there for the end of an image. None of the plugin's own functions is
+// called.
 
 /// Images of faulty code that may be unmapped one day, oldest first. Under the host's lock of operations.
 struct FaultyImages {

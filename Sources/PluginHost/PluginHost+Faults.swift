@@ -29,8 +29,8 @@ extension PluginHost {
     note(fault, protocolNumber: protocolNumber) { $0.image.addresses.contains(fault.pluginAddress) }
   }
 
-  /// Says what checks of mbufs have found elsewhere than in a plugin's own call, and whose doing it was, or whose packet. On the
-  /// thread that found it; if it was somebody's doing, the engine has taken that out of service.
+  /// Says what checks of mbufs have found elsewhere than in a plugin's own call, and whose doing it was, or whose
+  /// packet. On the thread that found it; if it was somebody's doing, the engine has taken that out of service.
   func note(_ fault: Fault, by culprit: MbufHolder?, protocolNumber: Int) {
     if let culprit { return note(fault, protocolNumber: protocolNumber) { $0.holder == culprit } }
     let report = state.withLock { () -> FaultReport in

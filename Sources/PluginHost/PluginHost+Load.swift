@@ -15,7 +15,8 @@ extension PluginHost {
     try load(path) { (sha256) throws(PluginError) in try self.inspect(path, isTrusted: isTrusted, &sha256) }
   }
 
-  /// Loads a plugin from bytes that are no file's here, and that somebody has accepted, whatever this host's policy says. [control]
+  /// Loads a plugin from bytes that are no file's here, and that somebody has accepted, whatever this host's policy
+  /// says. [control]
   @discardableResult
   package func load(_ path: String, bytes: [UInt8]) throws(PluginError) -> PluginInfo {
     try load(path) { (sha256) throws(PluginError) in
@@ -168,8 +169,8 @@ extension PluginHost {
     guard let symbol = unsafe image.symbol("netisr_plugin_register") else {
       throw fail("registration-symbol: the linker does not find netisr_plugin_register")
     }
-    // Inspected to be a function; the header says that it takes the structure, and returns an int. The structure is a call's for
-    // ever that never returns.
+    // Inspected to be a function; the header says that it takes the structure, and returns an int. The structure is a
+    // call's for ever that never returns.
     let holder = engine.makeHolder()
     let filling = UnsafeMutablePointer<netisr_handler>.allocate(capacity: 1)
     unsafe filling.initialize(to: netisr_handler())

@@ -14,8 +14,8 @@ import PluginInspector
 /// whatever can't be undone (unmapping) comes after the grace period, so that no thread can be inside. Queues and state
 /// belong to the engine: neither packets nor tables are lost.
 ///
-/// Rejected: loading by path again (the file may change between inspection and loading, and the dynamic linker may give back the
-/// old image), and unmapping whatever dlclose(3) unmaps (the inspector says what must stay).
+/// Rejected: loading by path again (the file may change between inspection and loading, and the dynamic linker may give
+/// back the old image), and unmapping whatever dlclose(3) unmaps (the inspector says what must stay).
 ///
 /// Operations are serialised by one lock; `list` never waits for them. No thread that handles packets is stopped.
 public final class PluginHost: @unchecked Sendable {

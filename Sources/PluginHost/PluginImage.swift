@@ -30,7 +30,8 @@ final class PluginImage: @unchecked Sendable {
   /// How many images were loaded before.
   private static let serial = Atomic<UInt>(0)
 
-  /// Maps `bytes`, under a name that begins with `netisr:` and `name`; runs their constructors, if inspection let any pass. Throws the linker's reason.
+  /// Maps `bytes`, under a name that begins with `netisr:` and `name`; runs their constructors, if inspection let any
+  /// pass. Throws the linker's reason.
   init(bytes: [UInt8], name: String) throws(PluginError) {
     let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
     let name = "netisr:\(name)@\(serial)"
@@ -94,7 +95,8 @@ final class PluginImage: @unchecked Sendable {
     }
   }
 
-  /// Whether all of its code is still mapped as it was: what is not can't be given to the dynamic linker, which runs it once more.
+  /// Whether all of its code is still mapped as it was: what is not can't be given to the dynamic linker, which runs it
+  /// once more.
   var isWhole: Bool { ProcessMaps.codeSize(of: name) == codeSize }
 
   /// Puts code that returns into the holes of an image whose code has unmapped itself.
@@ -102,8 +104,8 @@ final class PluginImage: @unchecked Sendable {
     if !isWhole { netisr_host_image_fill(addresses.lowerBound, addresses.upperBound) }
   }
 
-  /// Whether any of it is still there. Something else may have been mapped in its place meanwhile: only then it pays to ask for
-  /// the name, which takes a line of each mapping of the process.
+  /// Whether any of it is still there. Something else may have been mapped in its place meanwhile: only then it pays to
+  /// ask for the name, which takes a line of each mapping of the process.
   private var isMapped: Bool {
     (addresses.isEmpty || netisr_host_is_mapped(addresses.lowerBound, addresses.upperBound) != 0)
       && ProcessMaps.contains(name)

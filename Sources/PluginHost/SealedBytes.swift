@@ -4,7 +4,8 @@ import PluginInspector
 
 /// Bytes as a file in memory that nobody can change any more.
 package enum SealedBytes {
-  /// A descriptor of a new one, which is the caller's. Throws under that name, which /proc/self/maps shows where it is mapped.
+  /// A descriptor of a new one, which is the caller's. Throws under that name, which /proc/self/maps shows where it is
+  /// mapped.
   package static func file(of bytes: [UInt8], name: String) throws(PluginError) -> Int32 {
     let descriptor = unsafe netisr_host_memfd(name)
     guard descriptor >= 0 else {

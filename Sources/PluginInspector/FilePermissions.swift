@@ -4,8 +4,8 @@ import Glibc
 ///
 /// A directory in which whatever appears is loaded must be theirs as well. The directories above it are not looked at:
 /// somebody who may rename one of those can put another directory in the place of this one, but not one that is root's
-/// or the user's and closed to others. (Access control lists need no look of their own: what they let others do at most is in the
-/// mode, see acl(5).)
+/// or the user's and closed to others. (Access control lists need no look of their own: what they let others do at most
+/// is in the mode, see acl(5).)
 public enum FilePermissions {
   /// What is wrong with a plugin file's type, owner and mode, as findings of the check ``InspectionCheck/permissions``.
   ///

@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 extension NetworkNamespace {
-  /// Sends echo requests with ping(8), and expects that the kernel gets as many replies. What ping counts is not the judge: it ends
-  /// two round trips after the last request, which a machine that has much to do may take longer for.
+  /// Sends echo requests with ping(8), and expects that the kernel gets as many replies. What ping counts is not the
+  /// judge: it ends two round trips after the last request, which a machine that has much to do may take longer for.
   ///
   /// - Parameters:
   ///   - options: of ping, and the address.

@@ -12,8 +12,8 @@ struct LiveIP6Tests {
     try Live.with { live in
       let said = try watching("far", in: live.namespace) {
         #expect(try live.namespace.pings("-c 1000 -i 0.002 -W 5 \(Live.host)") == (1000, 1000))
-        // In six fragments each, both ways. The kernel's ring has 64 blocks, one for each ping: on a busy machine the host may
-        // get no CPU for as long as 64 take.
+        // In six fragments each, both ways. The kernel's ring has 64 blocks, one for each ping: on a busy machine the
+        // host may get no CPU for as long as 64 take.
         #expect(try live.namespace.pings("-c 500 -i 0.01 -s 8000 -W 5 \(Live.host)") == (500, 500))
         for size in [0, 1, 1452, 1453, 8000, 65_000, 65_527] {
           #expect(try live.namespace.pings("-c 20 -i 0.02 -W 5 -s \(size) \(Live.host)") == (20, 20), "\(size) bytes")

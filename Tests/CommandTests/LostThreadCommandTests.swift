@@ -7,8 +7,8 @@ import Testing
   .serialized, .enabled(if: NetworkNamespace.obstacle == nil, "skipped: \(NetworkNamespace.obstacle ?? "")"),
   .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
 struct LostThreadCommandTests {
-  /// ARP is answered before and after the ping that hangs; when a good build is dropped in, so are pings. With one workstream, so that
-  /// hybrid dispatch handles on the interface's thread, too.
+  /// ARP is answered before and after the ping that hangs; when a good build is dropped in, so are pings. With one
+  /// workstream, so that hybrid dispatch handles on the interface's thread, too.
   @Test(arguments: ["direct", "hybrid"])
   func theLinkIsServedOn(_ dispatch: String) throws {
     try Workbench.with(plugins: ["ether", "arp"]) { bench in

@@ -188,7 +188,8 @@ import Testing
     }
   }
 
-  /// A running host: the configuration file asks for signatures, and what comes into the directory, or is asked for, needs one.
+  /// A running host: the configuration file asks for signatures, and what comes into the directory, or is asked for,
+  /// needs one.
   @Test func aRunningHostTakesWhatIsSigned() throws {
     try withKeys { bench in
       try sign(bench, bench.plugins + "/ether.so")

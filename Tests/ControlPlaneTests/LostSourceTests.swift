@@ -10,7 +10,8 @@ import Testing
 /// A plugin's code that never returns takes the thread that brings packets with it; another one goes on with the next packet.
 @Suite(.serialized, .enabled(if: CPlugin.sanitizer == nil, "skipped: the sanitizer stands in front of the library"))
 struct LostSourceTests {
-  /// A host in which an "ip" never returns from its third packet, beside the shipped protocols. At the end, the one packet is all that is missing.
+  /// A host in which an "ip" never returns from its third packet, beside the shipped protocols. At the end, the one
+  /// packet is all that is missing.
   private func withStuckHost(_ dispatch: Host.GlobalDispatch, _ body: (Host) throws -> Void) throws {
     try Fixtures.withTemporaryDirectory { folder in
       let file = folder + "/ip.so"

@@ -29,8 +29,8 @@ import Testing
     }
   }
 
-  /// A router says that neighbours answer within a minute, and none ever does: thousands of packets wait, over many inputs, and
-  /// go in the end.
+  /// A router says that neighbours answer within a minute, and none ever does: thousands of packets wait, over many
+  /// inputs, and go in the end.
   @Test func packetsThatWaitAreNoLeak() throws {
     func packet(from source: [UInt8], to destination: [UInt8], _ message: [UInt8]) -> [UInt8] {
       [0x60, 0, 0, 0, 0, UInt8(message.count), 58, 255] + source + destination + message

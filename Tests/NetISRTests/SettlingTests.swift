@@ -4,7 +4,8 @@ import TestSupport
 
 @testable import NetISR
 
-/// Order over a change that turns to direct dispatch, or to other queues: packets that are queued from before are not overtaken.
+/// Order over a change that turns to direct dispatch, or to other queues: packets that are queued from before are not
+/// overtaken.
 @Suite struct SettlingTests {
   /// From the moment that a protocol is marked no packet of it goes the short way, not even before the change is published: a
   /// sender whose packet was just queued behind others would overtake it with its next one.

@@ -144,8 +144,8 @@ import Testing
     }
   }
 
-  /// Packets of one protocol in a row come together, of 64 that are read at once, never behind one that came later, and at the latest
-  /// at the end of a poll.
+  /// Packets of one protocol in a row come together, of 64 that are read at once, never behind one that came later, and
+  /// at the latest at the end of a poll.
   @Test func runsKeepOrder() throws {
     var file = CaptureFile(linkType: 101)
     let protocols: [UInt32] = [1, 1, 6, 1] + [UInt32](repeating: 6, count: 150) + [1]

@@ -18,8 +18,8 @@ private let corpus: URL? = {
 @Suite struct IP6CaptureTests {
   /// Where a host must not do what a reader of captures does. All else agrees exactly, for every capture.
   ///
-  /// - evasion-frag-4: two fragments overlap with different bytes. RFC 5722 gives the datagram up; TShark puts one together, whose
-  ///   checksum is wrong.
+  /// - evasion-frag-4: two fragments overlap with different bytes. RFC 5722 gives the datagram up; TShark puts one
+  ///   together, whose checksum is wrong.
   /// - ip6-icmp6-bad-chksum: what fails the checksum is not counted by its type.
   /// - ipv6-routing-header: type 0 routing headers with segments left are dropped (RFC 5095).
   static let exceptions: [String: [String: UInt64]] = [

@@ -2,7 +2,8 @@ import CNetISR
 import TestSupport
 import Testing
 
-/// Packets that nobody would send: good ones, changed at random. Nothing may crash, every packet is counted, and no memory is lost.
+/// Packets that nobody would send: good ones, changed at random. Nothing may crash, every packet is counted, and no
+/// memory is lost.
 @Suite struct IP6FuzzTests {
   static let seeds: [[UInt8]] =
     (IP6Tests.good + IP6Tests.bad).map(\.packet) + ICMP6Tests.invalidDiscovery.map(\.1)

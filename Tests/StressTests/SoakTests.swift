@@ -2,8 +2,8 @@ import Foundation
 import Testing
 import TestSupport
 
-/// Everything at once, for some seconds; `make soak SECONDS=1800 SEED=1` for long. As with the stress tests, a seed says what is done,
-/// and not how the threads meet.
+/// Everything at once, for some seconds; `make soak SECONDS=1800 SEED=1` for long. As with the stress tests, a seed
+/// says what is done, and not how the threads meet.
 @Suite(.serialized) struct SoakTests {
   private static let environment = ProcessInfo.processInfo.environment
   private static let isLong = environment["NETISR_SOAK_SECONDS"] != nil

@@ -8,8 +8,8 @@ public enum CPlugin {
 
   /// Compiles `source` to a shared object at `path`. Throws what the compiler printed.
   ///
-  /// - Parameter isInstrumented: under a sanitizer, whether the plugin is built with it: the sanitizer's own code then stands between
-  ///   the plugin and the memory that it touches.
+  /// - Parameter isInstrumented: under a sanitizer, whether the plugin is built with it: the sanitizer's own code then
+  ///   stands between the plugin and the memory that it touches.
   public static func compile(
     _ source: String, to path: String, flags: [String] = [], isInstrumented: Bool = true
   ) throws {
@@ -49,9 +49,9 @@ public enum CPlugin {
     public init(description: String) { self.description = description }
   }
 
-  /// A plugin of protocol 11 named "probe", whose builds differ by `build` (a counter "probe.build<build>"), and
-  /// which checks the order of each flow: `ph_loc[0]` is a packet's number in its flow, `ph_loc[1]` points to the last numbers
-  /// seen, by flow id. What comes late or twice is counted in "probe.disorder".
+  /// A plugin of protocol 11 named "probe", whose builds differ by `build` (a counter "probe.build<build>"), and which
+  /// checks the order of each flow: `ph_loc[0]` is a packet's number in its flow, `ph_loc[1]` points to the last
+  /// numbers seen, by flow id. What comes late or twice is counted in "probe.disorder".
   public static func probe(
     build: Int, stateVersion: Int = 1, extra: String = "", dispatch: String = "DEFAULT", registration: String = ""
   ) -> String {

@@ -2,7 +2,8 @@ import CNetISR
 import NetISR
 import Synchronization
 
-/// Numbered packets, from one sender's hands, that a policy keeps in order. By the sender's thread alone, but for its figures.
+/// Numbered packets, from one sender's hands, that a policy keeps in order. By the sender's thread alone, but for its
+/// figures.
 final class OrderedStream: @unchecked Sendable {
   let source: UInt64
   /// Always queued, rather than dispatched by the protocol's dispatch policy: who does both gives up order by himself.

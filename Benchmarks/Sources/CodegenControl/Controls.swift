@@ -2,7 +2,8 @@ import Glibc
 import Synchronization
 
 // Small functions whose machine code is known to hold one thing each that must not be on a packet's way, and one that
-// holds none. The check looks at them each time before it looks at the engine: a rule that no longer finds anything fails there.
+// holds none. The check looks at them each time before it looks at the engine: a rule that no longer finds anything
+// fails there.
 
 /// An object, so that there is something to count references to.
 public final class Box {

@@ -4,10 +4,10 @@ import NetISR
 
 /// An engine, driven by hand on one thread, through a scenario in a time of its own.
 ///
-/// A packet arrives at each tick. Handling one takes so many ticks that the load is what the scenario says. A workstream
-/// that is free takes over its whole queue, as the engine's worker does, and is busy until all of it is handled;
-/// meanwhile its queue fills. So what is queued, where, in which order it is handled, and what is dropped, is the real engine's
-/// doing; only time is simulated.
+/// A packet arrives at each tick. Handling one takes so many ticks that the load is what the scenario says. A
+/// workstream that is free takes over its whole queue, as the engine's worker does, and is busy until all of it is
+/// handled; meanwhile its queue fills. So what is queued, where, in which order it is handled, and what is dropped, is
+/// the real engine's doing; only time is simulated.
 final class Playback {
   private static let number: UInt32 = 11
   private static let missing: Int32 = -1

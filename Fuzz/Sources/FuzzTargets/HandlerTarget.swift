@@ -48,8 +48,8 @@ final class HandlerTarget: FuzzTarget {
     let balance = trial.engine.conservation()
     if !balance.isBalanced { throw FuzzFinding("received is not handled + dropped + queued: \(balance)") }
     if held > 4096 {
-      // An hour that passes at once is one tick to what counts ticks of a tenth of a second: neighbours are asked for three minutes
-      // at most, with sixteen packets that wait for each.
+      // An hour that passes at once is one tick to what counts ticks of a tenth of a second: neighbours are asked for
+      // three minutes at most, with sixteen packets that wait for each.
       for _ in 0..<2000 { trial.pass(Trial.second / 10) }
       if held > 256 { throw FuzzFinding("expected few mbufs to be held when nothing is waited for, found \(held)") }
     }

@@ -2,8 +2,8 @@ import Logging
 import NetISR
 import Synchronization
 
-/// A thread that feeds one capture to the engine until it ends or is stopped: a steady source. When a plugin takes it away for ever,
-/// another goes on at the next frame.
+/// A thread that feeds one capture to the engine until it ends or is stopped: a steady source. When a plugin takes it
+/// away for ever, another goes on at the next frame.
 final class FeedThread: @unchecked Sendable {
   private let stopping: Stop
   private let thread: SourceThread

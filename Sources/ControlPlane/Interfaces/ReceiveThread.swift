@@ -2,8 +2,8 @@ import NetISR
 import PacketIO
 import Synchronization
 
-/// A thread that receives from one queue of a device, or what the kernel says, and hands bursts to the engine. When a plugin takes
-/// it away for ever, another goes on at the next frame.
+/// A thread that receives from one queue of a device, or what the kernel says, and hands bursts to the engine. When a
+/// plugin takes it away for ever, another goes on at the next frame.
 final class ReceiveThread: @unchecked Sendable {
   /// The queue's statistics.
   let meter: InterfaceMeter

@@ -24,8 +24,8 @@ public struct PluginSummary: Codable, Sendable {
   public var reasons: [String]
   /// Faults of all generations of that name.
   public var faults: Int
-  /// Mbufs that this generation holds: given to its handler or made by it, and neither freed, nor handed on, nor in a table. Of
-  /// one that is out of service: a leak.
+  /// Mbufs that this generation holds: given to its handler or made by it, and neither freed, nor handed on, nor in a
+  /// table. Of one that is out of service: a leak.
   public var mbufs: Int
   /// Mbufs of these whose data is in a cluster.
   public var clusters: Int

@@ -7,8 +7,8 @@ import Synchronization
 /// Off, a packet that takes its protocol's shortcut pays nothing, and a batch that a worker drains a load and a branch.
 /// On, there are no shortcuts, the clock is read once per handler call, and once per packet or batch that is queued.
 ///
-/// What is counted belongs to a session: a protocol's begins when accounting is switched on, and anew when another protocol is
-/// registered under its number. A thread that counts for the first time in a session begins at 0; so nobody
+/// What is counted belongs to a session: a protocol's begins when accounting is switched on, and anew when another
+/// protocol is registered under its number. A thread that counts for the first time in a session begins at 0; so nobody
 /// writes another thread's figures, and what was counted before is never mixed in.
 @safe
 struct Accounting: ~Copyable {

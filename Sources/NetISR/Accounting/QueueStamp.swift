@@ -1,7 +1,8 @@
 import CNetISR
 
-// When a packet was queued: in the packet itself, in two spare fields of the cache line that both sides touch anyway. So every
-// packet's delay is measured, not a sample's, and neither side touches memory for it that it would not touch otherwise.
+// When a packet was queued: in the packet itself, in two spare fields of the cache line that both sides touch anyway.
+// So every packet's delay is measured, not a sample's, and neither side touches memory for it that it would not touch
+// otherwise.
 //
 // m_spare tells the session, 0 for none, and m_ispare the time in units of 16 ns: delays of up to 68 s are told apart.
 

@@ -102,8 +102,8 @@ extension Engine {
     }
   }
 
-  /// Calls the callouts that are due in all workstreams, and in those that these arm for at once; for an engine that is driven
-  /// by hand. What they queue stays queued.
+  /// Calls the callouts that are due in all workstreams, and in those that these arm for at once; for an engine that is
+  /// driven by hand. What they queue stays queued.
   public func runCallouts() {
     let set = workers
     for wsid in 0..<set.count {

@@ -17,8 +17,8 @@ public typealias CalloutFunction = @convention(c) (UnsafeMutableRawPointer?) -> 
 /// | `earliest`, `isAdvanced`, `running` | written under the lock; looked at by one load |
 ///
 /// The lock is not contended where callouts are armed by handlers of the workstream, and then costs one locked
-/// instruction. Without one it could only be for who runs as the workstream's executor, which under direct dispatch no handler
-/// does.
+/// instruction. Without one it could only be for who runs as the workstream's executor, which under direct dispatch no
+/// handler does.
 @safe
 struct CalloutQueue: ~Copyable {
   static let none = UInt64.max
@@ -63,8 +63,8 @@ struct CalloutQueue: ~Copyable {
 
   let number: Int
   private let lock = SpinLock()
-  // From init to deinit. Apart, so that an access to what the lock guards begins when it is held, and none is an access to the
-  // whole queue.
+  // From init to deinit. Apart, so that an access to what the lock guards begins when it is held, and none is an access
+  // to the whole queue.
   private let state: UnsafeMutablePointer<State>
   private let padding1 = InlineArray<13, UInt64>(repeating: 0)
 

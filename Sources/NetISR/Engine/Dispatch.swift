@@ -5,9 +5,9 @@ import Glibc
 // The way of a packet from its sender to its handler.
 //
 // As in netisr(9), three steps: find the registration, find the dispatch policy, and then either call the handler on
-// the sender's thread, or select a workstream and queue. Direct dispatch selects nothing. Hybrid dispatch calls the handler when
-// the packet belongs to the sender's own CPU and nobody else runs that workstream, so that no packet of it can
-// be overtaken; else it queues.
+// the sender's thread, or select a workstream and queue. Direct dispatch selects nothing. Hybrid dispatch calls the
+// handler when the packet belongs to the sender's own CPU and nobody else runs that workstream, so that no packet of it
+// can be overtaken; else it queues.
 //
 // What differs: everything happens inside of a grace-period section (`GracePeriod`), so that a registration can be
 // replaced or withdrawn at any time without a lock on this path; the record is loaded once per packet or batch, never

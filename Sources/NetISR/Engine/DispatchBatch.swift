@@ -69,7 +69,8 @@ extension Engine {
     return shortcut.isDirect ? .direct : shortcut.isHybrid ? .hybrid : .deferred
   }
 
-  /// The long way: packets of a chunk are looked at one by one, and those that may go on delivered: how many were handled or queued.
+  /// The long way: packets of a chunk are looked at one by one, and those that may go on delivered: how many were
+  /// handled or queued.
   private func admit(
     _ part: UnsafeBufferPointer<UnsafeMutablePointer<mbuf>?>, _ entry: Entry,
     _ context: UnsafeMutablePointer<ThreadContext>, _ number: Int, _ source: UInt
@@ -138,8 +139,8 @@ extension Engine {
     return unsafe m
   }
 
-  /// Places each packet, and passes on those of one workstream after the other; those that may be handled at once last, for that may
-  /// take the thread with it.
+  /// Places each packet, and passes on those of one workstream after the other; those that may be handled at once last,
+  /// for that may take the thread with it.
   ///
   /// - Parameter list: twice as long as a chunk; the packets are at its front. Those that are passed on, or that a callback
   ///   has, are taken out.

@@ -71,11 +71,12 @@ public final class Engine: @unchecked Sendable {
   nonisolated(unsafe) public var onDrop: ((UnsafeMutablePointer<mbuf>, DropReason) -> Void)? = nil
 
   /// Called when a plugin's code has faulted with a protocol's packet or callback, which is quarantined by then: the
-  /// number and what is known. On the thread that recovered, which handles no packets meanwhile. Set it before traffic begins.
+  /// number and what is known. On the thread that recovered, which handles no packets meanwhile. Set it before traffic
+  /// begins.
   nonisolated(unsafe) public var onFault: ((Int, Fault) -> Void)? = nil
 
-  /// Called with each misuse of an mbuf that was not a fault of a plugin's own call, on the thread that found it: what is known,
-  /// who is out of service for it, if anybody, and the number that it served. Set it before traffic begins.
+  /// Called with each misuse of an mbuf that was not a fault of a plugin's own call, on the thread that found it: what
+  /// is known, who is out of service for it, if anybody, and the number that it served. Set it before traffic begins.
   nonisolated(unsafe) public var onMisuse: ((Fault, MbufHolder?, Int) -> Void)? = nil
 
   /// Called with each call of a plugin's code that does not return, once, by the watchdog, while it still hangs. Set it

@@ -2,10 +2,10 @@ import Glibc
 
 // What happened last, for the report of a fault.
 //
-// A ring of every packet, or every batch, would cost the worker a look at the clock and some stores for each: as much as handling a small
-// batch takes. And after a fault it would say little that is not there anyway: the batch in hand stands in the guarded
-// call's frame, and what a workstream had handled and queued, in its figures. What nobody could tell afterwards is what was changed
-// shortly before: those events are noted, by who makes the change, with the time.
+// A ring of every packet, or every batch, would cost the worker a look at the clock and some stores for each: as much
+// as handling a small batch takes. And after a fault it would say little that is not there anyway: the batch in hand
+// stands in the guarded call's frame, and what a workstream had handled and queued, in its figures. What nobody could
+// tell afterwards is what was changed shortly before: those events are noted, by who makes the change, with the time.
 
 /// The last changes of an engine. [any thread]
 final class EngineEvents: @unchecked Sendable {
@@ -28,8 +28,8 @@ final class EngineEvents: @unchecked Sendable {
 }
 
 extension Engine {
-  /// What is known of the time before a fault of the calling thread: changes of the engine, oldest first, then the workstream's
-  /// queues, and the batch in hand. For a report, a line each.
+  /// What is known of the time before a fault of the calling thread: changes of the engine, oldest first, then the
+  /// workstream's queues, and the batch in hand. For a report, a line each.
   public func lastEvents(before fault: Fault) -> [String] {
     var lines = events.all.map { event in "\(Self.seconds(fault.time, since: event.time)) s before: \(event.text)" }
     let wsid = unsafe ThreadContext.current.map { unsafe Int($0.pointee.cpu) } ?? 0

@@ -4,10 +4,11 @@ import Synchronization
 
 // What follows a fault in a plugin's code, on the thread that recovered from it.
 //
-// The guarded call has returned as if the handler had; the packet in flight is lost, for nobody knows whose it is by now: the handler may
-// have freed it, or passed it on, before it faulted. It is counted as dropped for a fault, and stays counted as in flight among
-// the mbufs. The protocol is quarantined: its record is taken out of the places where packets find it, unless another has
-// replaced it meanwhile. What comes later, or waits in its queues, is dropped for the same reason. All else goes on.
+// The guarded call has returned as if the handler had; the packet in flight is lost, for nobody knows whose it is by
+// now: the handler may have freed it, or passed it on, before it faulted. It is counted as dropped for a fault, and
+// stays counted as in flight among the mbufs. The protocol is quarantined: its record is taken out of the places where
+// packets find it, unless another has replaced it meanwhile. What comes later, or waits in its queues, is dropped for
+// the same reason. All else goes on.
 
 extension Engine {
   /// Whether somebody serves a number, 1 to `Protocols.count` - 1; a handler that faulted does not. [any thread]

@@ -10,10 +10,10 @@ import Synchronization
 /// `detached - consumed`: no counter is written by both sides. A slot's lowest bit tells in which lap it was
 /// written, so that the consumer sees a slot that was claimed and is not written yet, and never has to empty a slot.
 ///
-/// With a single sender no locked instruction is needed: the queue is its own (`owner`), and it moves `head` with plain stores between
-/// two plain stores to a word of its own (`claiming`). When another sender comes, it takes the ownership away: membarrier(2) and
-/// a wait until that word is 0, after which all senders claim by compare and exchange. A sender that then finds itself
-/// alone for long becomes the owner again.
+/// With a single sender no locked instruction is needed: the queue is its own (`owner`), and it moves `head` with plain
+/// stores between two plain stores to a word of its own (`claiming`). When another sender comes, it takes the ownership
+/// away: membarrier(2) and a wait until that word is 0, after which all senders claim by compare and exchange. A sender
+/// that then finds itself alone for long becomes the owner again.
 ///
 /// Why: a linked list is a chain of dependent cache misses for the consumer, and its lock a pair of locked instructions for
 /// both; slots are read ahead. Rejected: a ring for each sender, which is as fast, but loses the order in which packets of
@@ -362,12 +362,12 @@ struct PacketQueue: ~Copyable {
     hybridCount.wrappingAdd(old.hybridDispatched, ordering: .relaxed)
   }
 
-  /// What an executor that is lost had taken over goes back, but for what it had handled, and the packet in its hand: how many
-  /// of its batch were handled. By who takes its place.
+  /// What an executor that is lost had taken over goes back, but for what it had handled, and the packet in its hand:
+  /// how many of its batch were handled. By who takes its place.
   ///
-  /// The batch's packets still stand in their slots: no sender may write there before they are consumed. Those that were
-  /// dropped on the way, for a vnet, are not in the executor's list, which `rest` says: what is behind the packet in hand, up to
-  /// a nil.
+  /// The batch's packets still stand in their slots: no sender may write there before they are consumed. Those that
+  /// were dropped on the way, for a vnet, are not in the executor's list, which `rest` says: what is behind the packet
+  /// in hand, up to a nil.
   func takeBack(
     inHand m: UnsafeMutablePointer<mbuf>, batch: UInt, handled: (Int, (Int) -> UnsafeMutablePointer<mbuf>) -> Int,
     rest: (Int) -> UnsafeMutablePointer<mbuf>?

@@ -2,11 +2,12 @@ import CNetISR
 
 /// What a lost thread had in its hands for other protocols than the one that hangs: queued by who goes on in its place.
 ///
-/// Not by the watchdog, which finds them: a policy may be asked where they go, that is a plugin's code again, and who would watch the
-/// watchdog? Whoever goes on is watched, and should it be lost in that, the next one goes on with what is left.
+/// Not by the watchdog, which finds them: a policy may be asked where they go, that is a plugin's code again, and who
+/// would watch the watchdog? Whoever goes on is watched, and should it be lost in that, the next one goes on with what
+/// is left.
 ///
-/// Safe: each pointer in `lists` is a chain that nobody else has; one owner at a time has this, the watchdog, or the thread that
-/// queues them.
+/// Safe: each pointer in `lists` is a chain that nobody else has; one owner at a time has this, the watchdog, or the
+/// thread that queues them.
 @safe
 final class PacketsLeftBehind: @unchecked Sendable {
   // By protocol: within one, in order.

@@ -2,13 +2,13 @@ import CNetISR
 import CNetISRHost
 import Glibc
 
-// Hybrid and deferred dispatch of a packet, once it is known that it goes that way. On the thread's record rather than the
-// engine: they need nothing of the engine, unless the packet is dropped, or accounted for. Where a shortcut led here it is not:
-// see `Accounting`.
+// Hybrid and deferred dispatch of a packet, once it is known that it goes that way. On the thread's record rather than
+// the engine: they need nothing of the engine, unless the packet is dropped, or accounted for. Where a shortcut led
+// here it is not: see `Accounting`.
 
 extension UnsafeMutablePointer where Pointee == ThreadContext {
-  /// Hybrid dispatch: the handler is called in the worker's place, if the packet belongs to the sender's own CPU and nobody else
-  /// runs that workstream. Consumes `m`. 0 or an errno value.
+  /// Hybrid dispatch: the handler is called in the worker's place, if the packet belongs to the sender's own CPU and
+  /// nobody else runs that workstream. Consumes `m`. 0 or an errno value.
   @inline(__always)
   func dispatchHybrid(
     _ record: UnsafeMutablePointer<ProtocolRecord>, _ number: Int, _ source: UInt, _ m: UnsafeMutablePointer<mbuf>,

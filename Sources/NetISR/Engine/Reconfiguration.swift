@@ -12,8 +12,8 @@ import Glibc
 extension Engine {
   /// The number of workstreams, by a setting of net.isr.maxthreads: -1 one per CPU, 0 one. [control]
   ///
-  /// Without worker threads, the calling thread handles what is queued. EINVAL: below -1, or above the number of CPUs that the
-  /// engine was made for.
+  /// Without worker threads, the calling thread handles what is queued. EINVAL: below -1, or above the number of CPUs
+  /// that the engine was made for.
   public func setWorkerCount(_ maxThreads: Int) throws(EngineError) {
     try withControl { () throws(EngineError) in
       guard maxThreads >= -1, maxThreads <= configuration.cpuCount else {

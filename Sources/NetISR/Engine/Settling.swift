@@ -7,8 +7,9 @@ import Synchronization
 /// only if its workstream has no packet of the protocol, queued or in hand; otherwise it queues up behind them. When no
 /// workstream has any, the mark goes; then direct dispatch selects no workstream any more.
 ///
-/// Why in two steps: a sender that has just read the old policy may still queue. Only after a grace period has every sender seen the
-/// new one, and only then may a mark go. The cost in the steady state is one load of a word that is only read.
+/// Why in two steps: a sender that has just read the old policy may still queue. Only after a grace period has every
+/// sender seen the new one, and only then may a mark go. The cost in the steady state is one load of a word that is
+/// only read.
 final class Settling: @unchecked Sendable {
   /// A bit for each protocol whose packets are between two queues. Under the lock.
   private var moving: UInt32 = 0
@@ -23,8 +24,8 @@ final class Settling: @unchecked Sendable {
 
   /// Marks protocols, before the change is published. [control]
   ///
-  /// `close` has every new packet of theirs look at the mark. Under the same lock: a sender whose packet found the mark, and was
-  /// queued, must not find a way around it for its next one.
+  /// `close` has every new packet of theirs look at the mark. Under the same lock: a sender whose packet found the
+  /// mark, and was queued, must not find a way around it for its next one.
   func begin(_ numbers: UInt32, _ close: () -> Void) {
     // Locked: a packet that is just looked after must not take the new mark away.
     lock.withLock {

@@ -3,11 +3,11 @@ import CNetISRHost
 
 // The short way of a packet: a handful of instructions before its handler, or its queue.
 //
-// How a packet goes depends on the protocol's dispatch policy, the global one, whether the protocol is enabled in the packet's vnet,
-// whether anything of it is still queued from before, and whether handlers are timed. These hardly ever change. So what follows from them is
-// kept for each protocol as one word, its record and the way, and whoever changes one of them computes that word anew,
-// before the grace period after which the change counts. A packet that finds no way decided takes the long one, which
-// looks at each condition (`Engine.enter`).
+// How a packet goes depends on the protocol's dispatch policy, the global one, whether the protocol is enabled in the
+// packet's vnet, whether anything of it is still queued from before, and whether handlers are timed. These hardly ever
+// change. So what follows from them is kept for each protocol as one word, its record and the way, and whoever changes
+// one of them computes that word anew, before the grace period after which the change counts. A packet that finds no
+// way decided takes the long one, which looks at each condition (`Engine.enter`).
 
 extension Engine {
   /// Has new packets of a protocol find another record, or none.

@@ -5,16 +5,17 @@ import Synchronization
 
 // A thread that never comes back, and what becomes of what it had in its hands.
 //
-// A call of a plugin's code that is in a library for ever (a deadlock, a read that nobody answers) can't be ended: the library's
-// locks would stay taken. So it is left there, with its thread, and everything else is taken from it.
+// A call of a plugin's code that is in a library for ever (a deadlock, a read that nobody answers) can't be ended: the
+// library's locks would stay taken. So it is left there, with its thread, and everything else is taken from it.
 //
-// The invariant: from the moment at which the thread is told so, in a signal's handler of its own, it neither reads nor writes
-// anything of the engine by way of its record. Two things see to that. The words on its stack by which the call would return
-// (to the guarded call's next packet, or, after a fault, to the engine) lead to the thread's end instead. And the thread has no
-// record any more: should the plugin's code go on and call the host, the thread ends there. It is not told while a function of the host is between the plugin's code and the guarded call:
-// that would go on with the host's state when the plugin's code returns to it.
-// So everything of the engine that the thread was in the middle of has exactly one owner again: who took it over, which sees
-// all that the thread did before, by the answer's release and acquire.
+// The invariant: from the moment at which the thread is told so, in a signal's handler of its own, it neither reads nor
+// writes anything of the engine by way of its record. Two things see to that. The words on its stack by which the call
+// would return (to the guarded call's next packet, or, after a fault, to the engine) lead to the thread's end instead.
+// And the thread has no record any more: should the plugin's code go on and call the host, the thread ends there. It is
+// not told while a function of the host is between the plugin's code and the guarded call: that would go on with the
+// host's state when the plugin's code returns to it. So everything of the engine that the thread was in the middle of
+// has exactly one owner again: who took it over, which sees all that the thread did before, by the answer's release and
+// acquire.
 //
 // What it had in its hands:
 // - A section. Grace periods pass over the record from now on: nothing is freed under the thread that it could still
@@ -177,7 +178,8 @@ extension Engine {
       inHand: m, batch: Self.batch,
       handled: { position, packet in
         guard accounting.isOn else { return before }
-        // Each packet is a call of its own. Those that were handled lie before it in the list, without those that were dropped.
+        // Each packet is a call of its own. Those that were handled lie before it in the list, without those that were
+        // dropped.
         var handled = 0
         for earlier in (0..<position).reversed() where unsafe cursor[-1 - handled] == packet(earlier) { handled += 1 }
         return handled
@@ -203,7 +205,8 @@ extension Engine {
     return false
   }
 
-  /// What it was queueing itself in a lost thread's place, or nothing yet. Those of the protocol that hangs find it out of service.
+  /// What it was queueing itself in a lost thread's place, or nothing yet. Those of the protocol that hangs find it out
+  /// of service.
   private func leftBehind(_ lost: UnsafeMutablePointer<ThreadContext>) -> PacketsLeftBehind {
     guard let left = unsafe lost.pointee.leftBehind.take() else { return PacketsLeftBehind() }
     // That take-over ends with this one.
@@ -236,8 +239,8 @@ extension Engine {
     }
   }
 
-  /// What it had dispatched itself: by direct dispatch, which was counted as if all were handled, or by hybrid dispatch, which
-  /// is counted at the end.
+  /// What it had dispatched itself: by direct dispatch, which was counted as if all were handled, or by hybrid
+  /// dispatch, which is counted at the end.
   private func takeBatch(
     _ call: UnsafePointer<netisr_host_frame>, _ record: UnsafeMutablePointer<ProtocolRecord>,
     of lost: UnsafeMutablePointer<ThreadContext>, isHanging: Bool, hybrid: UnsafeMutablePointer<PacketQueue>?,
@@ -275,8 +278,8 @@ extension Engine {
     }
   }
 
-  /// Has another thread go on, where it was a worker, or had named who should: what is to be said of it, and whether what it left behind
-  /// is the other's.
+  /// Has another thread go on, where it was a worker, or had named who should: what is to be said of it, and whether
+  /// what it left behind is the other's.
   private func replace(
     _ thread: pthread_t, _ place: (set: WorkerSet, wsid: Int)?, _ successor: ThreadSuccessor?, _ left: PacketsLeftBehind
   ) -> (outcome: String, areTaken: Bool) {

@@ -13,7 +13,8 @@ final class Takeovers: Sendable {
 
   /// Whether `look` holds, with nothing on its way from a lost thread meanwhile.
   func isQuiet(_ look: () -> Bool) -> Bool {
-    // In this order: that as many have begun afterwards as had ended before means that all had, and that none has begun since.
+    // In this order: that as many have begun afterwards as had ended before means that all had, and that none has begun
+    // since.
     let ended = ended.load(ordering: .sequentiallyConsistent)
     return look() && begun.load(ordering: .sequentiallyConsistent) == ended
   }

@@ -7,11 +7,11 @@ import Glibc
 extension Engine {
   /// Packets that are handled in one grace-period section; the next ones are fetched meanwhile.
   static let batch: UInt = 32
-  /// A round of fewer packets is short: the worker then waits for company, in pauses of some 25 ns, longer and longer while rounds
-  /// stay short. A sender that is faster than the worker then finds it busy with many packets, rather than each packet a
-  /// worker that is looking at its queue, and takes the line that the sender is about to write: with CPUs far from each other
-  /// that look costs the sender some 150 ns. Where a queue's limit is lower, a quarter of that counts, so that
-  /// what comes meanwhile finds room.
+  /// A round of fewer packets is short: the worker then waits for company, in pauses of some 25 ns, longer and longer
+  /// while rounds stay short. A sender that is faster than the worker then finds it busy with many packets, rather than
+  /// each packet a worker that is looking at its queue, and takes the line that the sender is about to write: with CPUs
+  /// far from each other that look costs the sender some 150 ns. Where a queue's limit is lower, a quarter of that
+  /// counts, so that what comes meanwhile finds room.
   private static let company: UInt = 256
   private static let shortestWait: UInt = 16
 
@@ -179,8 +179,8 @@ extension Engine {
     return true
   }
 
-  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran, or polled, or a callout is due; for an engine
-  /// that is driven by hand. Returns whether it ran.
+  /// Runs the worker of one CPU on the calling thread, if it was woken since it last ran, or polled, or a callout is
+  /// due; for an engine that is driven by hand. Returns whether it ran.
   @discardableResult
   public func runWorker(_ wsid: Int) -> Bool {
     let set = workers

@@ -4,9 +4,10 @@ import Glibc
 
 // Worker threads: one for each workstream, that drains its queues, waits a little, and sleeps.
 //
-// It sleeps no longer than until its next callout. A worker that has nothing to do looks at its queues for a while before it sleeps: waking it costs the sender a system call, and
-// the packet some 30 us. How long is learned: a wait that was rewarded makes the next one longer, one that was not makes
-// it shorter. So a busy host hardly sleeps, and an idle one hardly waits. A worker that polls does not sleep at all.
+// It sleeps no longer than until its next callout. A worker that has nothing to do looks at its queues for a while
+// before it sleeps: waking it costs the sender a system call, and the packet some 30 us. How long is learned: a wait
+// that was rewarded makes the next one longer, one that was not makes it shorter. So a busy host hardly sleeps, and an
+// idle one hardly waits. A worker that polls does not sleep at all.
 
 extension Engine {
   /// The shortest and the longest wait before sleeping, in looks at the queues with a pause of some 25 ns each.

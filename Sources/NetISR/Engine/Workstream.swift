@@ -4,11 +4,11 @@ import Synchronization
 
 /// One serial execution of protocol handlers: who may run them at the moment, and whether its worker sleeps.
 ///
-/// Its executor is the one thread that runs handlers for it: its worker, a sender that dispatches in the worker's
-/// place (hybrid dispatch), or a change that needs the queues for itself. Order within a workstream follows from there being
+/// Its executor is the one thread that runs handlers for it: its worker, a sender that dispatches in the worker's place
+/// (hybrid dispatch), or a change that needs the queues for itself. Order within a workstream follows from there being
 /// one at most. Executors take turns by compare and exchange (`taken`), but for a sender that was the only one to
-/// dispatch for a while: it is preferred, and needs plain stores only, to a word of its own. Whoever takes `taken` first ends the
-/// preference: membarrier(2), then a wait for that sender's handler.
+/// dispatch for a while: it is preferred, and needs plain stores only, to a word of its own. Whoever takes `taken`
+/// first ends the preference: membarrier(2), then a wait for that sender's handler.
 ///
 /// Sleeping is announced by the worker, which makes up for the sender's missing fence with membarrier(2) too: a sender
 /// that queues sees the announcement, or the worker sees the packet.
@@ -18,9 +18,9 @@ struct Workstream: ~Copyable {
   private static let awake: UInt32 = 0
   private static let asleep: UInt32 = 1
   private static let signalled: UInt32 = 2
-  /// Packets that a sender dispatches without anybody else coming between, before it is preferred: at first, and at most. Each
-  /// end of a preference doubles it, for it costs some microseconds: as much as hundreds of packets gain. So where others come
-  /// again and again, the senders soon take turns by compare and exchange.
+  /// Packets that a sender dispatches without anybody else coming between, before it is preferred: at first, and at
+  /// most. Each end of a preference doubles it, for it costs some microseconds: as much as hundreds of packets gain. So
+  /// where others come again and again, the senders soon take turns by compare and exchange.
   private static let patience: ClosedRange<UInt32> = 64...65536
 
   /// In `taken`, where there is no record: a change, or who holds a workstream that nobody may run yet.

@@ -4,9 +4,9 @@ import Synchronization
 /// Interfaces by index, read by handlers without a lock: for each index the address of what can be found by it, and the next
 /// index that is in use.
 ///
-/// Indices are never used again, and a host may make interfaces for years: so the table grows by pages, and what looks at all
-/// interfaces follows a list of those that there are. Who withdraws one leads the list around it; a reader that stands on it begins
-/// again.
+/// Indices are never used again, and a host may make interfaces for years: so the table grows by pages, and what looks
+/// at all interfaces follows a list of those that there are. Who withdraws one leads the list around it; a reader that
+/// stands on it begins again.
 ///
 /// | what | exclusion |
 /// |---|---|

@@ -100,7 +100,8 @@ public final class InterfaceRegistry: @unchecked Sendable {
   public func publish(_ ifp: UnsafeMutablePointer<ifnet>) { unsafe pages.publish(ifp.pointee.if_index, ifp) }
 
   /// Takes an interface away: nobody finds it any more, it is down and sends nothing. Its memory, and with it every
-  /// packet's rcvif, stays good; its clock, if it has one of its own, goes to another, and nobody may advance it for it any more.
+  /// packet's rcvif, stays good; its clock, if it has one of its own, goes to another, and nobody may advance it for it
+  /// any more.
   public func withdraw(_ ifp: UnsafeMutablePointer<ifnet>) {
     lock.withLock {
       let index = unsafe ifp.pointee.if_index

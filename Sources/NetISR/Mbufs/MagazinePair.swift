@@ -20,8 +20,8 @@ typealias Magazine = UnsafeMutablePointer<UnsafeMutableRawPointer>
 /// The bounds at which the zone is asked are words, rather than constants, so that somebody else can have every operation go
 /// the slow way, for the checks of `FreedObjects`: that costs nothing while there are none.
 ///
-/// Only the owning thread changes anything here, but for the two bounds. The fields are atomics because others add up the counts, with
-/// relaxed loads: a statistic taken while packets move may be off by those.
+/// Only the owning thread changes anything here, but for the two bounds. The fields are atomics because others add up
+/// the counts, with relaxed loads: a statistic taken while packets move may be off by those.
 @safe
 struct MagazinePair: ~Copyable {
   // Both have `MbufZone.magazineSize` slots and live as long as the zone, which outlives every thread's record.

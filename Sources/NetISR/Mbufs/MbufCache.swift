@@ -107,7 +107,8 @@ struct MbufCache: ~Copyable {
     return unsafe rest
   }
 
-  /// The same where the magazine is full, or frees are checked; or what is free already, as far as that is seen without checks.
+  /// The same where the magazine is full, or frees are checked; or what is free already, as far as that is seen without
+  /// checks.
   @inline(never)
   private func freeSlowly(_ m: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
     if unsafe mbufs.isChecked || m.pointee.m_type == Self.freedType { return unsafe freeChecked(m) }

@@ -3,9 +3,9 @@ import CNetISRHost
 
 /// Who holds the mbufs of an engine, at one moment.
 ///
-/// A packet is held by whom it was given to last, as its handler's or as its maker, until it is freed, handed on, or put into a
-/// table. Handing on is queueing it for a protocol, or giving it to an interface. What policies' callbacks keep, and what a
-/// plugin's own threads make, is nobody's.
+/// A packet is held by whom it was given to last, as its handler's or as its maker, until it is freed, handed on, or
+/// put into a table. Handing on is queueing it for a protocol, or giving it to an interface. What policies' callbacks
+/// keep, and what a plugin's own threads make, is nobody's.
 public struct MbufCensus: Sendable {
   /// What each holder that was asked for has.
   public fileprivate(set) var held: [MbufHolder: MbufHolding] = [:]

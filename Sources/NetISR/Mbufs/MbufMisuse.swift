@@ -16,8 +16,8 @@ public enum MbufMisuse: Int32, Sendable {
 extension MbufCache {
   /// Frees one mbuf, and its part in its storage, if it is one; the rest of its chain.
   ///
-  /// What is wrong is told before anything is changed. If a plugin has called a function of mbuf.h with it, that call ends there,
-  /// as after a fault.
+  /// What is wrong is told before anything is changed. If a plugin has called a function of mbuf.h with it, that call
+  /// ends there, as after a fault.
   func freeChecked(_ m: UnsafeMutablePointer<mbuf>) -> UnsafeMutablePointer<mbuf>? {
     if let wrong = unsafe findMisuse(m) {
       // Does not return when a plugin did it: nothing of this frame needs to be given back.
@@ -58,8 +58,9 @@ extension MbufPool {
 }
 
 extension Engine {
-  /// Whether mbufs are checked (net.isr.mbufdebug): freed ones are filled, kept from use for a while and looked at before they
-  /// are used again; what is freed must be an mbuf in use, and so must what is handed on. Off, it costs nothing. [control]
+  /// Whether mbufs are checked (net.isr.mbufdebug): freed ones are filled, kept from use for a while and looked at
+  /// before they are used again; what is freed must be an mbuf in use, and so must what is handed on. Off, it costs
+  /// nothing. [control]
   public var checksMbufs: Bool {
     get { mbufs.isChecked }
     set {

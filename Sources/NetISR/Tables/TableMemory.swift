@@ -12,8 +12,8 @@ extension HashTable {
     }
   }
 
-  /// Visits the addresses of the packets that entries hold: the first of each chain. Each shard stays locked while its entries
-  /// are visited.
+  /// Visits the addresses of the packets that entries hold: the first of each chain. Each shard stays locked while its
+  /// entries are visited.
   func forEachHeld(_ body: (UInt) -> Void) {
     for index in 0..<Self.shardCount {
       lock(index)

@@ -117,8 +117,8 @@ public struct Fault: Error, Sendable {
 }
 
 extension Engine {
-  /// Calls a function of a plugin, with one argument and any result, on this thread, which belongs to the engine: from its registration or
-  /// its end. Throws when it faulted; what it held of tables is given back. [control]
+  /// Calls a function of a plugin, with one argument and any result, on this thread, which belongs to the engine: from
+  /// its registration or its end. Throws when it faulted; what it held of tables is given back. [control]
   ///
   /// - Parameter holder: whose mbufs they are that it makes.
   public func callGuarded(

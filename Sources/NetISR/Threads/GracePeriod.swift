@@ -14,8 +14,8 @@ import Synchronization
 /// Either the thread's epoch is then visible to the writer, or the thread will see the new registration.
 ///
 /// Rejected: a reader-writer lock and reference counts (a shared cache line per packet, 4 to 48 ns), and a fence in the
-/// reader (5 to 10 ns). A thread that is lost (`Engine.takeOver`) is not waited for. The cost is on the writer: tens of microseconds for the barrier, and as long as the
-/// longest handler that was running.
+/// reader (5 to 10 ns). A thread that is lost (`Engine.takeOver`) is not waited for. The cost is on the writer: tens of
+/// microseconds for the barrier, and as long as the longest handler that was running.
 @safe
 final class GracePeriod: @unchecked Sendable {
   private let table: DispatchTable

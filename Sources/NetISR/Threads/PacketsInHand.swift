@@ -1,7 +1,7 @@
 import CNetISR
 
-/// Packets that a thread has taken over, and that stand in no queue and in no guarded call's list while plugins' code runs on it:
-/// for who goes on when that code never returns. See `Engine.takeOver`.
+/// Packets that a thread has taken over, and that stand in no queue and in no guarded call's list while plugins' code
+/// runs on it: for who goes on when that code never returns. See `Engine.takeOver`.
 ///
 /// Safe: `list` has `count` entries as long as this is held; those that are set are chains that nobody else has.
 @safe
@@ -23,8 +23,8 @@ struct PacketsInHand {
   /// It lies beside the thread's record: a change in place is an access to the whole record for Swift, and so for the thread
   /// sanitizer, while others read atomics of that.
   ///
-  /// Safe: `depth` is set and `places` has room for `capacity` from init to deinit; the first `depth` of them, as far as there is
-  /// room, are set.
+  /// Safe: `depth` is set and `places` has room for `capacity` from init to deinit; the first `depth` of them, as far
+  /// as there is room, are set.
   @safe
   struct Stack: ~Copyable {
     /// More than handlers can be nested: at each of `Engine.maximumDepth` levels, a batch, its chunk, and its calls.

@@ -1,8 +1,10 @@
 import Glibc
 
-/// A thread that brings packets to an engine, and has a successor when it is lost in a call of a plugin's code that never returns.
+/// A thread that brings packets to an engine, and has a successor when it is lost in a call of a plugin's code that
+/// never returns.
 ///
-/// Its state must be such that another thread can go on with it from any place where plugins' code runs: see `Engine.takeOver`.
+/// Its state must be such that another thread can go on with it from any place where plugins' code runs: see
+/// `Engine.takeOver`.
 public final class SourceThread: @unchecked Sendable {
   private let lock = Lock()
   // Under the lock: the newest last.
@@ -57,6 +59,7 @@ public final class SourceThread: @unchecked Sendable {
 public struct ThreadSuccessor: Sendable {
   /// What it does, in a few words of the operator's.
   let name: String
-  /// Starts it; it queues what the lost thread left behind before all else. By the watchdog, when it has taken everything from that.
+  /// Starts it; it queues what the lost thread left behind before all else. By the watchdog, when it has taken
+  /// everything from that.
   let begin: @Sendable (_ left: PacketsLeftBehind) -> Void
 }

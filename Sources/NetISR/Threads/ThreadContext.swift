@@ -37,8 +37,8 @@ struct ThreadContext: ~Copyable {
   /// What its handlers took, while accounting is on.
   let accounts = ThreadAccounts()
 
-  /// Nanoseconds that handlers took whose caller, a handler too, is still running; while accounting is on. Apart from `accounts`,
-  /// which other threads read.
+  /// Nanoseconds that handlers took whose caller, a handler too, is still running; while accounting is on. Apart from
+  /// `accounts`, which other threads read.
   var nestedTime: UInt64 = 0
 
   /// The engine that the thread belongs to. It outlives the record.

@@ -82,8 +82,8 @@ public final class CaptureInterface {
     (reader?.fileOffset ?? 0, reader?.fileSize ?? 0)
   }
 
-  /// Takes up to `limit` frames from the file, fewer when it is time to send, and answers how many. At its end it goes over to
-  /// the next pass.
+  /// Takes up to `limit` frames from the file, fewer when it is time to send, and answers how many. At its end it goes
+  /// over to the next pass.
   private func receive(limit: Int) throws(CaptureError) -> Int {
     let taken: Int
     do {

@@ -4,8 +4,8 @@ import CNetISR
 
 /// What becomes of each frame of an interface: it is counted, decoded, copied into an mbuf, and sent on.
 ///
-/// A value of its own, so that a poll takes hold of all that changes with each frame once. Nothing changes while it sends but what
-/// waits: see `PacketRun`.
+/// A value of its own, so that a poll takes hold of all that changes with each frame once. Nothing changes while it
+/// sends but what waits: see `PacketRun`.
 @safe
 struct FrameReceiver: ~Copyable {
   let linkType: LinkType

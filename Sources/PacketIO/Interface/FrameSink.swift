@@ -2,8 +2,8 @@ import CNetISR
 
 /// Where an interface puts what it received: the engine, or a test.
 public protocol FrameSink: AnyObject {
-  /// How many packets, of those from the front, may be handed over together: at least one. Asked before each `receive`, and may
-  /// wait until there is room, or the time has come; called on the thread that polls the interface.
+  /// How many packets, of those from the front, may be handed over together: at least one. Asked before each `receive`,
+  /// and may wait until there is room, or the time has come; called on the thread that polls the interface.
   ///
   /// - Parameters: as of `receive`.
   func admit(proto: UInt32, packets: UnsafeMutableBufferPointer<UnsafeMutablePointer<mbuf>?>) -> Int

@@ -1,13 +1,14 @@
 import CNetISR
 
-/// Packets on their way to a sink: those of one protocol in a row go together, so that the way through the engine is paid for once.
+/// Packets on their way to a sink: those of one protocol in a row go together, so that the way through the engine is
+/// paid for once.
 ///
 /// In two steps: a source adds what it has, then all is sent, in the order in which it came. Plugins' code runs in the
 /// second only, and may take its thread with it: then another thread sends what is left. So all that changes lies in memory,
 /// and is written before a sink is called.
 ///
-/// Safe: `state` and the arrays in it are private, and live from init to deinit; `count` entries of the arrays are set, and the chains
-/// from `next` on are the run's own.
+/// Safe: `state` and the arrays in it are private, and live from init to deinit; `count` entries of the arrays are set,
+/// and the chains from `next` on are the run's own.
 @safe
 struct PacketRun: ~Copyable {
   /// 64 frames of 500 bytes are 32 KB: few enough that they are still in the caches when they are handled. One frame may be

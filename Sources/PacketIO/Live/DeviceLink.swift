@@ -36,8 +36,8 @@ public struct DeviceLink: Hashable, Sendable {
     return nil
   }
 
-  /// Writes link state, MTU, index and link address into an interface that may be in use: each with one aligned store, so that
-  /// a reader sees the old or the new value. `address` replaces the device's own.
+  /// Writes link state, MTU, index and link address into an interface that may be in use: each with one aligned store,
+  /// so that a reader sees the old or the new value. `address` replaces the device's own.
   public func write(to interface: UnsafeMutablePointer<ifnet>, address: [UInt8]? = nil) {
     let address = address ?? self.address
     var word: UInt64 = 0

@@ -4,8 +4,8 @@ import Glibc
 /// A packet socket with a memory-mapped ring, from which frames are copied into mbufs.
 ///
 /// They are copied, and not lent out of the ring: a protocol may keep a packet for as long as it likes (a fragment, a
-/// packet that waits for its neighbour), and with it would keep a block of a quarter of a megabyte from the kernel; a copy of a short
-/// frame costs less than the reference count that would have to tell when the block is free.
+/// packet that waits for its neighbour), and with it would keep a block of a quarter of a megabyte from the kernel; a
+/// copy of a short frame costs less than the reference count that would have to tell when the block is free.
 ///
 /// Safe: the ring is mapped from init to deinit, and only the one thread that receives walks it.
 @safe

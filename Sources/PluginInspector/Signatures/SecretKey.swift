@@ -11,8 +11,8 @@ public struct SecretKey: ~Copyable {
   /// The seed, and the public key behind it.
   private let memory: UnsafeMutableRawBufferPointer
 
-  // As signify(1) has it: the algorithm, "BK" for how the passphrase makes a key, its rounds (0: there is none), salt, a check
-  // of the key, the number, the key.
+  // As signify(1) has it: the algorithm, "BK" for how the passphrase makes a key, its rounds (0: there is none), salt,
+  // a check of the key, the number, the key.
   private static let size = 2 + 2 + 4 + 16 + 8 + KeyID.size + Ed25519.secretKeySize
   private static let derivation = Array("BK".utf8)
 
