@@ -6,6 +6,8 @@ PACKAGES  = libelf-dev libpcap-dev libmd-dev libsodium-dev libyaml-dev pkg-confi
 PLUGINS   = ether ip ip6 arp igmp natm route epair
 EXAMPLES  = udpecho
 SOURCES   = Package.swift Sources Plugins Tests Benchmarks/Package.swift Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources
+# SwiftPM has a plan of each build, which it keeps when the package beside it, this one, has files that it had not.
+BESIDE    = rm -f $(1)/.build/release.yaml && $(SWIFT) build -c release --package-path $(1)
 BUILD     = .build/release
 NETISR    = $(BUILD)/netisr
 
@@ -27,7 +29,7 @@ test: deps
 
 # The machine code on a packet's way holds nothing that it must not: Benchmarks/Sources/Codegen says what.
 codegen: build
-	$(SWIFT) build -c release --package-path Benchmarks --product Codegen
+	$(call BESIDE,Benchmarks) --product Codegen
 	Benchmarks/.build/release/Codegen $(NETISR)
 
 # Order and the balance under changes of everything, for as long as SECONDS says. The same SEED makes the same choices.
@@ -97,33 +99,33 @@ bench: build
 # Instructions and allocations per packet, held to the thresholds in git; bench-update writes those anew.
 bench-check bench-update: PACKAGES += valgrind
 bench-check bench-update: deps
-	$(SWIFT) build -c release --package-path Benchmarks
+	$(call BESIDE,Benchmarks)
 	Benchmarks/.build/release/Instructions $(@:bench-%=%) Benchmarks/thresholds.json
 
 # Flows of many kinds through engines of 1 to 256 workstreams, in simulated time; CAPTURES adds those of capture files.
 simulate: deps
-	$(SWIFT) build -c release --package-path Benchmarks --product Simulate
+	$(call BESIDE,Benchmarks) --product Simulate
 	Benchmarks/.build/release/Simulate $(or $(SEED),1) $(or $(CAPTURES),Samples/ethernet.pcap)
 
 # Grace periods, and gaps in service around swaps of a plugin, under full load.
 bench-swaps: deps
-	$(SWIFT) build -c release --package-path Benchmarks --product Swaps
+	$(call BESIDE,Benchmarks) --product Swaps
 	Benchmarks/.build/release/Swaps
 
 # ns per packet of replayed captures: with one and with two workers, and by protocol.
 bench-replay: plugins
-	$(SWIFT) build -c release --package-path Benchmarks --product Replays
+	$(call BESIDE,Benchmarks) --product Replays
 	Benchmarks/.build/release/Replays $(NETISR) plugins.d Samples $(TRAFFIC)
 
 # What it costs that a fault is contained: this host and one that does not contain, in turns.
 bench-containment: build
 	$(SWIFT) build -c release --product netisr --scratch-path .build-unguarded -Xcc -DNETISR_UNGUARDED
-	$(SWIFT) build -c release --package-path Benchmarks --product Containment
+	$(call BESIDE,Benchmarks) --product Containment
 	Benchmarks/.build/release/Containment $(NETISR) .build-unguarded/release/netisr
 
 # Packets per second from one namespace to another, forwarded by the kernel and by a host of plugins. As root.
 bench-forwarding: plugins
-	$(SWIFT) build -c release --package-path Benchmarks --product Forwarding
+	$(call BESIDE,Benchmarks) --product Forwarding
 	Benchmarks/.build/release/Forwarding $(NETISR) plugins.d
 
 # A million packets that two kernels exchange, for `make bench-replay TRAFFIC=FILE`. As root.
@@ -134,7 +136,7 @@ traffic:
 # Everything that takes bytes of strangers, fed with what libFuzzer thinks up: each target for SECONDS (60), or one, TARGET.
 # What is found is kept in Fuzz/Findings, and the exit status says so. fuzz-seeds makes the first inputs anew.
 COVERAGE = edge,indirect-calls,trace-cmp,inline-8bit-counters,pc-table
-FUZZBUILD = $(SWIFT) build -c release --package-path Fuzz --sanitize=address -Xswiftc -sanitize-coverage=$(COVERAGE) \
+FUZZBUILD = $(call BESIDE,Fuzz) --sanitize=address -Xswiftc -sanitize-coverage=$(COVERAGE) \
   -Xcc -fsanitize-coverage=$(COVERAGE) -Xlinker -L$$(clang -print-resource-dir)/lib/linux
 fuzz fuzz-seeds: deps
 	$(FUZZBUILD) --product Fuzz
