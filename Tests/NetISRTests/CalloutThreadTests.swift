@@ -158,13 +158,14 @@ import TestSupport
       tally.period.store(1_000_000, ordering: .relaxed)
       engine.withAttachedThread {
         tally.reset(0)
-        let end = Self.now + 100_000_000
-        while Self.now < end {
+        // Of a busy machine's time this may get little.
+        let end = Self.now + 20_000_000_000
+        while tally.calls.load(ordering: .relaxed) < 3, Self.now < end {
           guard engine.room > 32 else { continue }
           for _ in 0..<32 { if let m = m_gethdr(M_NOWAIT, MT_DATA) { netisr_queue(11, m) } }
         }
         let calls = tally.calls.load(ordering: .acquiring)
-        #expect(calls >= 3, "\(calls) calls in 100 ms")
+        #expect(calls >= 3, "\(calls) calls")
         tally.period.store(0, ordering: .relaxed)
         callout_drain(tally.c)
         while callout_pending(tally.c) == 1 { callout_drain(tally.c) }
