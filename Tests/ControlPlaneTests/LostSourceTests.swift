@@ -73,6 +73,8 @@ struct LostSourceTests {
         }
         let course = ReplayCourse(feeds, admission: host.admission) { _ in }
         SourceThread(name: "replay", on: host.engine, cpu: 0) { course.run(isSuccessor: $0) }.join()
+        // As a replay does: until the loss has been told, too.
+        host.drain()
         #expect(course.problems.isEmpty && feeds.allSatisfy { $0.feed.summary.state == "ended" })
         let now = feeds.map(\.feed.summary.frames)
         if isLost { #expect(now == frames) } else { frames = now }

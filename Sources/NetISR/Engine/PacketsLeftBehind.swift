@@ -18,7 +18,7 @@ final class PacketsLeftBehind: @unchecked Sendable {
   /// Takes over a packet, behind those of its protocol that came before.
   func add(_ m: UnsafeMutablePointer<mbuf>, of number: Int) { unsafe lists[number].append(m) }
 
-  /// Queues all, as on the calling thread's CPU; with that, the take-over has ended. [attached thread]
+  /// Queues all, as on the calling thread's CPU; with that, their take-over has ended. [attached thread]
   func queue() {
     let context = unsafe ThreadContext.current!
     unsafe context.pointee.leftBehind = self

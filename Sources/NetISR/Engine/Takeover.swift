@@ -48,7 +48,9 @@ extension Engine {
     return unsafe withAttachedThread(cpu: lost.pointee.cpu) {
       let context = unsafe ThreadContext.current!
       let number = unsafe quarantine(calls[0], fault)
+      // Until it has been told, too: who waits for the end of all work looks for faults then.
       takeovers.begin()
+      defer { takeovers.end() }
       let left = unsafe leftBehind(lost)
       unsafe take(calls, of: lost, place, left, context)
       unsafe takeRest(of: lost, hanging: Self.number(of: calls[0]), left, context)
@@ -208,10 +210,9 @@ extension Engine {
   /// What it was queueing itself in a lost thread's place, or nothing yet. Those of the protocol that hangs find it out
   /// of service.
   private func leftBehind(_ lost: UnsafeMutablePointer<ThreadContext>) -> PacketsLeftBehind {
-    guard let left = unsafe lost.pointee.leftBehind.take() else { return PacketsLeftBehind() }
-    // That take-over ends with this one.
-    takeovers.end()
-    return left
+    if let left = unsafe lost.pointee.leftBehind.take() { return left }
+    takeovers.begin()
+    return PacketsLeftBehind()
   }
 
   /// What it had taken over, and not come to yet.

@@ -5,10 +5,10 @@ final class Takeovers: Sendable {
   private let begun = Atomic<Int>(0)
   private let ended = Atomic<Int>(0)
 
-  /// Before anything is taken from a lost thread.
+  /// Before anything is taken from a lost thread, and once more for what it left behind.
   func begin() { begun.add(1, ordering: .sequentiallyConsistent) }
 
-  /// When all that it had is somebody's.
+  /// When its loss has been told; and when what it left behind is in queues.
   func end() { ended.add(1, ordering: .sequentiallyConsistent) }
 
   /// Whether `look` holds, with nothing on its way from a lost thread meanwhile.
